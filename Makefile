@@ -1,0 +1,58 @@
+# make chat     the page, on http://127.0.0.1:7860
+# make test     the whole test suite
+# make check    lint, types and the fast tests
+# make install  the part that all share: .venv, complete and up to date
+#
+# Variables: PORT, PYTHON, EXTRAS (for example EXTRAS=anthropic,ollama), PIP_ARGS
+
+PORT ?= 7860
+PYTHON ?= python3
+EXTRAS ?=
+PIP_ARGS ?=
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+STAMP := .venv/.complete$(if $(EXTRAS),-$(EXTRAS))
+TORCH_CPU := https://download.pytorch.org/whl/cpu
+
+.PHONY: chat test check lint bench install clean
+
+chat: install
+	@$(BIN)/rag serve --port $(PORT)
+
+test: install
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: install lint
+	@$(BIN)/python -m pytest -m "not slow and not browser"
+
+lint: install
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: install
+	@$(BIN)/python -m benchmarks.article
+
+install: $(STAMP)
+
+# The stamp is written last, so that a half-made .venv is finished at the next call. On Linux, torch comes from
+# PyTorch's own CPU index when that answers: elsewhere the same version may bring gigabytes of GPU packages.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Set PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing the pinned packages into .venv ..."
+	@torch=$$(grep '^torch==' requirements.lock); index=; \
+	if [ "$$(uname -s)" = Linux ] && $(BIN)/python -c \
+	  'import urllib.request; urllib.request.urlopen("$(TORCH_CPU)/torch/", timeout=4)' 2>/dev/null; \
+	then index="--index-url $(TORCH_CPU)"; fi; \
+	$(PIP) install -q $(PIP_ARGS) $$index $$torch --no-deps
+	@$(PIP) install -q $(PIP_ARGS) -r requirements.lock
+	@$(PIP) install -q $(PIP_ARGS) --no-deps --no-build-isolation -e .
+	@if [ -n "$(EXTRAS)" ]; then $(PIP) install -q $(PIP_ARGS) -c requirements.lock -e ".[$(EXTRAS)]" --no-build-isolation; fi
+	@touch $(STAMP)
+
+clean:
+	rm -rf .venv

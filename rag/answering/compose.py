@@ -1,0 +1,100 @@
+"""From an answerer's drafts to an answer: each sentence checked, cited by exact quote, and put in its place.
+
+The only maker of citations. What it says is supported was either copied from the document or judged by the grounder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from rag.answering.grounding import Grounder
+from rag.answering.types import Citation, Declined, Draft, Evidence, Sentence
+from rag.retrieval.lexical import words
+from rag.retrieval.types import Hit
+
+_WORD = re.compile(r"[\w.,%'\u2019-]*\w%?")
+_MARKUP = re.compile(r"[*_`|]+")
+
+
+class Composition:
+    """An answer in the making."""
+
+    def __init__(self, grounder: Grounder, hits: Sequence[Hit]) -> None:
+        self._grounder = grounder
+        self._hits = hits
+        self._cited: dict[tuple[str, int, int], Citation] = {}
+        self.text = ""
+        self.sentences: list[Sentence] = []
+        self.declined: str | None = None  # the reason, once there is one
+
+    def add(self, drafts: Iterable[Draft | Declined]) -> Iterator[Sentence]:
+        """Check the drafts as they come; the sentences that may be shown.
+
+        Nothing is given out before a sentence is supported: an answer of which nothing holds is no answer.
+        """
+        held: list[Sentence] = []
+        for draft in drafts:
+            if isinstance(draft, Declined):
+                self.declined = draft.reason
+                return
+            held += self._place(draft)
+            if any(sentence.supported for sentence in self.sentences):
+                yield from held
+                held = []
+        if not any(sentence.supported for sentence in self.sentences):
+            self.declined = "The model gave an answer, but the documents bear out none of it."
+
+    def _place(self, draft: Draft) -> list[Sentence]:
+        self.text += draft.lead if self.text else draft.lead.lstrip()
+        if not draft.text:
+            return []
+        evidence = self._evidence(draft)
+        start = len(self.text)
+        citations = tuple(self._cite(draft.text, found) for found in evidence)
+        marks = "".join(f"[{number}]" for number in dict.fromkeys(c.number for c in citations))
+        self.text += f"{draft.text} {marks}" if marks else draft.text
+        self.sentences.append(Sentence(draft.text, start, start + len(draft.text), citations, bool(citations)))
+        return self.sentences[-1:]
+
+    def _evidence(self, draft: Draft) -> list[Evidence]:
+        """What bears the draft out: its own claim if it is a copy; else what the grounder finds where it points, or
+        anywhere among the hits, since models misnumber.
+        """
+        copied = [found for found in draft.evidence if " ".join(_quote(found).split()) == draft.text]
+        if copied:
+            return copied
+        claim = _MARKUP.sub("", draft.text)
+        pointed = [self._hits[n - 1] for n in draft.cited if 1 <= n <= len(self._hits)]
+        found = [evidence for hit in pointed if (evidence := self._grounder.ground(claim, [hit])[0])]
+        if not found and (evidence := self._grounder.ground(claim, self._hits)[0]):
+            found = [evidence]
+        return found
+
+    def _cite(self, claim: str, found: Evidence) -> Citation:
+        place = (found.hit.source, found.span.start, found.span.end)
+        if place not in self._cited:
+            hit, quote = found.hit, _quote(found)
+            self._cited[place] = Citation(
+                number=len(self._cited) + 1,
+                source=hit.source,
+                title=hit.title,
+                section=hit.section,
+                page=hit.page,
+                start=found.span.start,
+                end=found.span.end,
+                quote=quote,
+                highlight=_shared_stretch(claim, quote),
+            )
+        return self._cited[place]
+
+
+def _quote(found: Evidence) -> str:
+    return found.hit.text[found.span.start - found.hit.start : found.span.end - found.hit.start]
+
+
+def _shared_stretch(claim: str, quote: str) -> tuple[int, int]:
+    """From the first to the last word of the quote that the claim shares; all of it when none is."""
+    shared = set(words(claim))
+    spans = [match.span() for match in _WORD.finditer(quote) if shared & set(words(match.group()))]
+    return (spans[0][0], spans[-1][1]) if spans else (0, len(quote))

@@ -1,0 +1,108 @@
+"""Does this text bear out this claim, and where exactly? The judge of every sentence that a model wrote.
+
+A claim is supported by at most three neighbouring sentences that together hold its words and its sense, and that
+agree with it in numbers, names and negation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from rag.answering.guards import names_agree, negation_agrees, numbers_agree, without_numbers
+from rag.answering.types import Evidence, Support
+from rag.documents.sentences import paragraphs, sentence_spans
+from rag.documents.types import Span
+from rag.retrieval.embedding import Embedder
+from rag.retrieval.lexical import words
+from rag.retrieval.types import Hit
+
+_MAX_WINDOW = 3  # sentences that may support a claim together
+# A window supports by sense when half its score is words shared and half is cosine, and together they reach this.
+# On attributionbench-dev see benchmarks/grounding.py for what it accepts and refuses.
+MIN_SUPPORT = 0.6
+_LONGER_WINDOW = 0.03  # what each further sentence must bring: the shortest quote that carries the claim is wanted
+
+
+_Failure = Literal["number", "name", "negation", "meaning"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Neighbouring sentences of one text."""
+
+    text: int  # which text
+    span: Span
+    size: int  # how many sentences
+    cosine: float  # of its sentence nearest to the claim
+    core: str  # that sentence
+
+
+class Grounder:
+    """Finds the span that supports a claim."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
+    def check(self, claim: str, texts: Sequence[str]) -> Support:
+        """Whether one of these texts supports the claim; the span is in the text that does best."""
+        spans = [[s for block in paragraphs(text) for s in sentence_spans(text, block)] for text in texts]
+        return self._best(claim, texts, spans, [""] * len(texts))
+
+    def ground(self, claim: str, hits: Sequence[Hit]) -> tuple[Evidence | None, Support]:
+        """The span of a hit that supports the claim, or None; and how the check went.
+
+        A name may also stand in the title or the section above the passage.
+        """
+        spans = [[Span(s.start - hit.start, s.end - hit.start) for s in hit.sentences] for hit in hits]
+        support = self._best(claim, [h.text for h in hits], spans, [f"{h.title} {h.section}" for h in hits])
+        if not support.supported or support.span is None or support.text is None:
+            return None, support
+        hit = hits[support.text]
+        return Evidence(hit, Span(hit.start + support.span.start, hit.start + support.span.end)), support
+
+    def _best(self, claim: str, texts: Sequence[str], spans: Sequence[Sequence[Span]], heads: Sequence[str]) -> Support:
+        """The window that passes with the highest score; if none does, the highest score and what failed there."""
+        windows = list(self._windows(claim, texts, spans))
+        if not windows or not words(claim):
+            return Support(False, 0.0, None, None, "meaning")
+
+        def worth(judged: tuple[_Window, float, _Failure | None]) -> tuple[bool, float]:
+            window, score, failed = judged
+            return failed is None, score - _LONGER_WINDOW * (window.size - 1)
+
+        judged = [(w, *_judge(claim, w, texts[w.text], heads[w.text])) for w in windows]
+        window, score, failed = max(judged, key=worth)
+        return Support(failed is None, score, window.text, window.span, failed)
+
+    def _windows(self, claim: str, texts: Sequence[str], spans: Sequence[Sequence[Span]]) -> Iterator[_Window]:
+        sentences = [texts[i][s.start : s.end] for i, found in enumerate(spans) for s in found]
+        if not sentences:
+            return
+        cosines = self._embedder.sentences(sentences) @ self._embedder.query(claim)
+        offset = 0
+        for i, found in enumerate(spans):
+            for first in range(len(found)):
+                for size in range(1, min(_MAX_WINDOW, len(found) - first) + 1):
+                    at = offset + first
+                    core = at + int(np.argmax(cosines[at : at + size]))
+                    span = Span(found[first].start, found[first + size - 1].end)
+                    yield _Window(i, span, size, float(cosines[core]), sentences[core])
+            offset += len(found)
+
+
+def _judge(claim: str, window: _Window, text: str, head: str) -> tuple[float, _Failure | None]:
+    """A score in [0, 1] for sense, and the first guard that failed."""
+    quote = text[window.span.start : window.span.end]
+    asked, held = set(words(without_numbers(claim))) or set(words(claim)), set(words(f"{quote} {head}"))
+    score = (len(asked & held) / len(asked) + max(0.0, min(1.0, window.cosine))) / 2
+    if score < MIN_SUPPORT:
+        return score, "meaning"
+    if not numbers_agree(claim, quote):
+        return score, "number"
+    if not names_agree(claim, f"{quote} {head}"):
+        return score, "name"
+    return score, None if negation_agrees(claim, window.core) else "negation"

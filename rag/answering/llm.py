@@ -1,0 +1,123 @@
+"""Answers by a model of language: the one home of LangChain chat models.
+
+A prompt template piped into the model, so that callbacks and tracing reach it as they reach any runnable. What the
+model writes is cut into sentences here; whether they are true is not decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
+
+from rag.answering.prompts import NOT_FOUND, SYSTEM, USER, numbered
+from rag.answering.segments import Segmenter
+from rag.answering.types import Declined, Draft, Question, Reading
+from rag.errors import ConfigError, ModelError, ModelTimeout, ModelUnavailable
+from rag.retrieval.types import Hit
+
+if TYPE_CHECKING:
+    from langchain_core.language_models.chat_models import BaseChatModel
+
+    from rag.settings import Settings
+
+_PROMPT = ChatPromptTemplate.from_messages([("system", SYSTEM), MessagesPlaceholder("history"), ("human", USER)])
+_MAX_HISTORY = 6  # turns that the model is shown
+
+
+class LLMAnswerer:
+    """Any LangChain chat model, told to answer from numbered passages and to cite them."""
+
+    def __init__(self, model: BaseChatModel, name: str) -> None:
+        self.name = name
+        self._chain = _PROMPT | model
+
+    def answer(self, question: Question, hits: Sequence[Hit], reading: Reading) -> Iterator[Draft | Declined]:
+        """The model's sentences as it writes them, or that it found no answer.
+
+        :raises ModelUnavailable: the model cannot be reached or refuses.
+        :raises ModelTimeout: it does not answer in time.
+        """
+        if not hits:
+            yield Declined("No passage was found.")
+            return
+        said = False
+        for draft in self._drafts(question, hits):
+            if not said and _is_not_found(draft.text):
+                yield Declined("The model found no answer in the passages.")
+                return
+            said = said or bool(draft.text)
+            yield draft
+        if not said:
+            yield Declined("The model gave no answer.")
+
+    def _drafts(self, question: Question, hits: Sequence[Hit]) -> Iterator[Draft]:
+        segmenter = Segmenter()
+        for piece in self._pieces(question, hits):
+            yield from segmenter.feed(piece)
+        yield from segmenter.flush()
+        if segmenter.tail:
+            yield Draft("", lead=segmenter.tail)
+
+    def _pieces(self, question: Question, hits: Sequence[Hit]) -> Iterator[str]:
+        history = [(turn["role"], turn["content"]) for turn in question.history[-_MAX_HISTORY:]]
+        values = {"passages": numbered(hits), "question": question.text, "history": history}
+        try:
+            for chunk in self._chain.stream(values):
+                yield str(chunk.text)
+        except Exception as error:  # every provider's package raises kinds of its own
+            raise _translated(error, self.name) from error
+
+
+def chat_model(settings: Settings) -> BaseChatModel:
+    """The chat model that the settings name.
+
+    :raises ConfigError: an unknown provider, a package that is not installed, or a missing key.
+    """
+    from langchain.chat_models import init_chat_model
+
+    given = {"base_url": settings.llm_base_url, "api_key": settings.llm_api_key}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if settings.llm_base_url and settings.llm_api_key is None:
+        options["api_key"] = "none"  # local servers ask for none, but the client insists on one
+    try:
+        options |= {"timeout": settings.llm_timeout_s, "max_retries": 2, "temperature": 0}
+        model: BaseChatModel = init_chat_model(settings.llm, **options)
+        return model
+    except ImportError as error:
+        provider = settings.llm.partition(":")[0]
+        raise ConfigError(
+            f"RAG_LLM={settings.llm} needs a package that is not installed. Run `make install EXTRAS={provider}`."
+        ) from error
+    except Exception as error:  # each provider checks its own way, and a missing key is each one's own exception
+        raise ConfigError(
+            f"RAG_LLM={settings.llm} cannot be used: {_first_line(error)} "
+            "Give provider:model, such as openai:gpt-5-mini, and its key (RAG_LLM_API_KEY or the provider's own "
+            "variable); or leave RAG_LLM unset for answers without a model."
+        ) from error
+
+
+def _is_not_found(text: str) -> bool:
+    return text.strip(" .*_\"'`").upper().startswith(NOT_FOUND)
+
+
+def _translated(error: Exception, name: str) -> ModelError:
+    kind = type(error).__name__
+    if isinstance(error, TimeoutError) or "timeout" in kind.lower():
+        return ModelTimeout(f"The model {name} did not answer in time. Try again, or raise RAG_LLM_TIMEOUT_S.")
+    return ModelUnavailable(
+        f"The model {name} failed ({kind}: {_first_line(error)}) Check that its server runs and that RAG_LLM, "
+        "RAG_LLM_BASE_URL and the key are right; or unset RAG_LLM for answers without a model."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    text = (str(error).strip().splitlines() or [""])[0][:200]
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def model_name(model: BaseChatModel) -> str:
+    """What to call a model that was given as an object."""
+    named = (getattr(model, attribute, None) for attribute in ("model_name", "model", "model_id"))
+    return next((str(name) for name in named if name), type(model).__name__)

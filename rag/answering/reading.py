@@ -1,0 +1,104 @@
+"""Reading passages for a question: every sentence scored, and how likely it is that the answer is among them.
+
+The weights are those of a logistic regression on the dev half of SQuAD 2.0, one article at a time
+(benchmarks/answers.py measures what they give). Nothing here knows what will be made of the sentences.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.answering.expected import expected, offers
+from rag.answering.types import Question, Reading, ScoredSentence
+from rag.documents.types import Span
+from rag.retrieval.embedding import Embedder
+from rag.retrieval.lexical import LexicalIndex, words
+from rag.retrieval.types import Hit
+
+# For a sentence, with title and section in front: cosine, share of the question's words that it holds (by idf); then
+# the fused score of its passage, and whether it offers the kind of value that is asked for.
+_SENTENCE_WEIGHTS = np.array([8.8, 6.3, 3.7, 0.8])
+# For the question as a whole, from the best sentence: cosine, share of words, kind of value; then the constant.
+_CONFIDENCE_WEIGHTS = np.array([5.58, 1.37, 0.32])
+_CONFIDENCE_BIAS = -4.66
+
+_CLAUSE = re.compile(
+    r"(?:[,;?]\s*|\s+)and\s+(?=(?:(?:in|on|at|by|from|to|for|of|with|since|until|over)\s+)?"
+    r"(?:who|whom|whose|what|when|where|which|why|how)\b)|\?\s+(?=\w)",
+    re.IGNORECASE,
+)
+
+
+class Reader:
+    """Scores sentences with the index's own embedder and word statistics."""
+
+    def __init__(self, embedder: Embedder, lexical: LexicalIndex) -> None:
+        self._embedder = embedder
+        self._lexical = lexical
+
+    def read(self, question: Question, hits: Sequence[Hit]) -> Reading:
+        """Score every sentence of the hits for the question."""
+        places = [(hit, span) for hit in hits for span in hit.sentences]
+        if not places:
+            return Reading((), (), 0.0, self._unknown(question.query))
+        contexts = [_in_context(hit, span) for hit, span in places]
+        features = self._features(question.query, places, contexts)
+        scores = features @ _SENTENCE_WEIGHTS
+        ranked = [_scored(places[i], scores[i]) for i in np.argsort(-scores, kind="stable")]
+        best = features[int(np.argmax(scores))]
+        confidence = 1 / (1 + math.exp(-float(best[[0, 1, 3]] @ _CONFIDENCE_WEIGHTS) - _CONFIDENCE_BIAS))
+        clauses = self._clauses(question, places, contexts, scores)
+        return Reading(tuple(ranked), clauses, confidence, self._unknown(question.query))
+
+    def _features(self, query: str, places: Sequence[tuple[Hit, Span]], contexts: Sequence[str]) -> NDArray[np.float64]:
+        """(n_sentences, 4), in the order of _SENTENCE_WEIGHTS."""
+        asked = list(dict.fromkeys(words(query)))
+        idf = np.array([self._lexical.idf(word) for word in asked])
+        kind, total = expected(query), float(idf.sum()) or 1.0
+        cosines = self._embedder.sentences(contexts) @ self._embedder.query(query)
+        rows = []
+        for (hit, span), context, cosine in zip(places, contexts, cosines, strict=True):
+            sentence = hit.text[span.start - hit.start : span.end - hit.start]
+            held = set(words(context))
+            shared = sum(weight for word, weight in zip(asked, idf, strict=True) if word in held) / total
+            rows.append((float(cosine), shared, hit.score, offers(kind, sentence, set(asked))))
+        return np.array(rows)
+
+    def _clauses(
+        self,
+        question: Question,
+        places: Sequence[tuple[Hit, Span]],
+        contexts: Sequence[str],
+        scores: NDArray[np.float64],
+    ) -> tuple[ScoredSentence, ...]:
+        """For "Who is X, and when did Y?", the best sentence for each half, none taken twice."""
+        clauses = [clause for clause in _CLAUSE.split(question.text) if words(clause)]
+        if len(clauses) < 2:
+            return ()
+        chosen: list[int] = []
+        for clause in clauses:
+            own = self._features(clause, places, contexts) @ _SENTENCE_WEIGHTS
+            order = np.argsort(-(own + scores) / 2, kind="stable")  # the whole question holds what a half leaves out
+            chosen += [int(i) for i in order if int(i) not in chosen][:1]
+        return tuple(_scored(places[i], scores[i]) for i in chosen)
+
+    def _unknown(self, query: str) -> tuple[str, ...]:
+        found = re.findall(r"[^\W_]+", query)
+        return tuple(
+            dict.fromkeys(w for w in found if words(w) and not any(self._lexical.knows(stem) for stem in words(w)))
+        )
+
+
+def _scored(place: tuple[Hit, Span], score: float) -> ScoredSentence:
+    return ScoredSentence(place[0], place[1], float(score))
+
+
+def _in_context(hit: Hit, span: Span) -> str:
+    """The sentence with title and section in front: much of what it is about stands only there."""
+    head = " > ".join(part for part in (hit.title, hit.section) if part)
+    return f"{head}\n{hit.text[span.start - hit.start : span.end - hit.start]}"

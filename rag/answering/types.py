@@ -1,0 +1,189 @@
+"""What the answering layer takes and hands on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol, TypedDict
+
+from rag.documents.types import Span
+from rag.retrieval.types import Hit
+
+
+class Turn(TypedDict):
+    """One message of a conversation."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+History = Sequence[Turn]  # oldest first
+Kind = Literal["fact", "overview"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, as asked and as searched."""
+
+    text: str  # what was asked
+    query: str  # what is searched: the same, or with what the conversation fills in
+    kind: Kind = "fact"
+    history: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSentence:
+    """A sentence of a hit. Scores order the sentences of one reading: a difference of 1 is about e to 1 in odds."""
+
+    hit: Hit
+    span: Span  # in document offsets
+    score: float
+
+    @property
+    def text(self) -> str:
+        """The sentence, exactly as in the document."""
+        return self.hit.text[self.span.start - self.hit.start : self.span.end - self.hit.start]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What reading the hits for a question gave."""
+
+    sentences: tuple[ScoredSentence, ...]  # best first
+    clauses: tuple[ScoredSentence, ...]  # for a question with several halves, the best sentence for each
+    confidence: float  # in [0, 1]: how likely the hits hold the answer
+    unknown: tuple[str, ...]  # words of the question that occur in no document
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A span of a document that a sentence rests on, as an answerer claims it; not yet checked."""
+
+    hit: Hit
+    span: Span  # in document offsets
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One sentence of an answer to be, with what it claims to rest on."""
+
+    text: str
+    evidence: tuple[Evidence, ...] = ()  # exact spans, where the answerer knows them
+    cited: tuple[int, ...] = ()  # else numbers of passages, from 1, as the model gave them
+    lead: str = ""  # what stands before it: white space, the mark of a list item, a heading
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """An answerer's word that the passages do not answer, and why, in words for the user."""
+
+    reason: str
+
+
+class Answerer(Protocol):
+    """Makes an answer out of passages. Every implementation passes tests/answering/test_conformance.py."""
+
+    name: str
+
+    def answer(self, question: Question, hits: Sequence[Hit], reading: Reading) -> Iterator[Draft | Declined]:
+        """The sentences of the answer one by one, or one Declined."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """An exact quote. document_text(source)[start:end] == quote, always."""
+
+    number: int  # from 1, in the order of first use
+    source: str
+    title: str
+    section: str
+    page: int | None
+    start: int
+    end: int
+    quote: str
+    highlight: tuple[int, int]  # offsets within quote of the part that carries the claim
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """Whether some texts support a claim, and where."""
+
+    supported: bool
+    score: float  # in [0, 1]: the share of the claim that the best span carries
+    text: int | None  # which of the texts holds the span, from 0
+    span: Span | None  # in that text
+    failed: Literal["number", "name", "negation", "meaning"] | None  # the guard that failed
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of an answer. Answer.text[start:end] == text."""
+
+    text: str
+    start: int
+    end: int
+    citations: tuple[Citation, ...]
+    supported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What `ask` returns. An abstention is an ordinary answer, without sentences."""
+
+    question: str
+    query: str
+    text: str  # what to show: `[n]` after each cited sentence
+    abstained: bool
+    reason: str  # why it abstained, in words; "" when it did not
+    confidence: float  # in [0, 1]: how likely the documents answer the question
+    sentences: tuple[Sentence, ...]
+    hits: tuple[Hit, ...]  # all that was considered, best first
+    model: str
+    seconds: float
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """Every citation once, in the order of their numbers."""
+        found = {citation.number: citation for sentence in self.sentences for citation in sentence.citations}
+        return tuple(found[number] for number in sorted(found))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as plain values, ready for JSON."""
+        names = [name for name in self.__slots__ if name not in ("sentences", "hits")]
+        fields: dict[str, Any] = {name: getattr(self, name) for name in names}
+        fields["sentences"] = [asdict(sentence) for sentence in self.sentences]
+        fields["citations"] = [asdict(citation) for citation in self.citations]
+        fields["hits"] = [hit.to_dict() for hit in self.hits]
+        return fields
+
+
+@dataclass(frozen=True, slots=True)
+class Searching:
+    """The search begins, for this query."""
+
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The passages that are considered."""
+
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One more sentence, after it was checked."""
+
+    sentence: Sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The whole answer; always the last event."""
+
+    answer: Answer
+
+
+Event = Searching | Retrieved | Said | Done

@@ -1,0 +1,1 @@
+"""From a file to passages: readers, structure, sentence boundaries, splitting with offsets."""

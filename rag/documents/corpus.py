@@ -1,0 +1,145 @@
+"""The corpus folder: which files are documents, how files come in, and how they go to the trash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.errors import CorpusError
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """What tells at a glance whether a file changed."""
+
+    size: int
+    mtime_ns: int
+
+
+class Corpus:
+    """A folder of documents, with what was excluded from it remembered in the data folder."""
+
+    def __init__(self, path: Path, data_dir: Path) -> None:
+        self.path = path
+        self._data = data_dir
+
+    def stamps(self) -> dict[str, FileStamp]:
+        """Every file that counts as a document, by source, in alphabetical order.
+
+        Left out: names that begin with a dot or `~$`, links that lead out of the folder, whatever is no regular
+        file, and what was excluded.
+
+        :raises CorpusError: the folder is missing, or no file is in it.
+        """
+        if not self.path.is_dir():
+            raise CorpusError(f"There is no folder {self.path}. Create it and put documents in, or set RAG_CORPUS_DIR.")
+        found = self._found()
+        if not found:
+            raise CorpusError(f"There are no documents in {self.path}. Put .txt, .md or .pdf files in, then try again.")
+        return found
+
+    def sources(self) -> set[str]:
+        """The sources of `stamps`; none where there is no folder."""
+        return set(self._found())
+
+    def file(self, source: str) -> Path:
+        """Where a document's file lies."""
+        return self.path / source
+
+    def digest(self, source: str) -> str:
+        """SHA-256 of a file's bytes; "" for one that cannot be opened."""
+        try:
+            with self.file(source).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return ""  # reading it will say why, and that reason is reported
+
+    def copy_in(self, paths: Sequence[Path]) -> list[str]:
+        """Copy files, and folders with all that is in them, into the corpus; the sources that they got.
+
+        The same content under the same name is not copied again; a name taken by other content gets a suffix.
+        """
+        missing = [str(path) for path in paths if not path.exists()]
+        if missing:
+            raise CorpusError(f"There is no {', '.join(missing)}. Nothing was copied. Check the path.")
+        self.path.mkdir(parents=True, exist_ok=True)
+        sources = [self._copy(file, name) for path in paths for file, name in _files(path)]
+        self._exclude(self.excluded() - set(sources))
+        return sources
+
+    def trash(self, source: str) -> Path:
+        """Move a document's file into the data folder's trash; where it is now."""
+        target = self._data / "trash" / time.strftime("%Y%m%d-%H%M%S") / source
+        while target.exists():
+            target = target.with_name("_" + target.name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(self.file(source), target)
+        return target
+
+    def exclude(self, source: str) -> None:
+        """Leave the file, and never take it as a document again, until it is copied in anew."""
+        self._exclude(self.excluded() | {source})
+
+    def excluded(self) -> set[str]:
+        """What is left out by the user's wish."""
+        file = self._data / "excluded.json"
+        try:
+            return set(json.loads(file.read_text("utf-8"))) if file.exists() else set()
+        except (OSError, ValueError) as error:
+            raise CorpusError(
+                f"The list of what is excluded, {file}, is damaged ({error}). Mend or delete it."
+            ) from error
+
+    def _exclude(self, sources: set[str]) -> None:
+        file = self._data / "excluded.json"
+        if sources or file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            beside = file.with_suffix(".new")
+            beside.write_text(json.dumps(sorted(sources), indent=1) + "\n", "utf-8")
+            beside.replace(file)
+
+    def _found(self) -> dict[str, FileStamp]:
+        excluded = self.excluded()
+        found = {s: FileStamp(i.st_size, i.st_mtime_ns) for s, i in self._walk() if s not in excluded}
+        return dict(sorted(found.items()))
+
+    def _walk(self) -> Iterator[tuple[str, os.stat_result]]:
+        root = self.path.resolve()
+        for folder, folders, names in os.walk(self.path):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in names:
+                path = Path(folder, name)
+                if name.startswith((".", "~$")) or (path.is_symlink() and not path.resolve().is_relative_to(root)):
+                    continue
+                if path.is_file():
+                    yield path.relative_to(self.path).as_posix(), path.stat()
+
+    def _copy(self, file: Path, name: Path) -> str:
+        root = self.path.resolve()
+        if file.resolve().is_relative_to(root):
+            return file.resolve().relative_to(root).as_posix()
+        target, number = self.path / name, 1
+        while target.exists() and target.read_bytes() != file.read_bytes():
+            number += 1
+            target = self.path / name.with_name(f"{name.stem}-{number}{name.suffix}")
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+        return target.relative_to(self.path).as_posix()
+
+
+def _files(path: Path) -> Iterator[tuple[Path, Path]]:
+    """A file, or each file below a folder, with the name that it gets below the corpus."""
+    if path.is_file():
+        yield path, Path(path.name)
+        return
+    for file in sorted(path.rglob("*")):
+        below = file.relative_to(path)
+        if file.is_file() and not any(part.startswith(".") for part in below.parts):
+            yield file, Path(path.resolve().name) / below

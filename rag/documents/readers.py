@@ -1,0 +1,123 @@
+"""From a file to a Document: one reader for each format, chosen by the file's suffix.
+
+Knows bytes and encodings; knows nothing of passages, embeddings or the index.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from rag.documents.pdf import read_pdf
+from rag.documents.structure import first_heading
+from rag.documents.types import Document
+from rag.errors import EmptyDocument, UnreadableDocument, UnsupportedFormat
+
+_BOMS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\x00\x00", "utf-32"),  # before UTF-16, whose mark is its beginning
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+_BINARY_MAGIC = (b"\x7fELF", b"%PDF-", b"PK\x03\x04", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"\x1f\x8b", b"MZ\x90")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_INVISIBLE = re.compile(r"[\s\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]")
+_MAX_CONTROL_SHARE = 0.05  # above it a file is taken for binary; real texts with stray NULs stay far below
+_MAX_TITLE_CHARS = 200
+
+
+def read(path: Path, source: str, max_bytes: int) -> Document:
+    """The document in this file.
+
+    :param source: the name that it gets, a path below the corpus with `/`.
+    :raises UnsupportedFormat: no reader for the suffix.
+    :raises UnreadableDocument: too large, not to be opened, or not what its suffix says.
+    :raises EmptyDocument: nothing but whitespace in it.
+    """
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        known = ", ".join(SUFFIXES)
+        raise UnsupportedFormat(f"{path.suffix or 'a file without suffix'} is not a known format; known are {known}")
+    document = reader(source, _bytes_of(path, max_bytes))
+    if not _INVISIBLE.sub("", document.text):
+        raise EmptyDocument("there is no text in it")
+    return document
+
+
+def clean(text: str) -> str:
+    """Line ends as newline; control characters, but tab and newline, as spaces one for one."""
+    return _CONTROL.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def decode(data: bytes) -> str:
+    """The text in these bytes: by byte-order mark, else UTF-8, else the likeliest older encoding.
+
+    :raises UnreadableDocument: the bytes are not text.
+    """
+    if data.startswith(_BINARY_MAGIC):
+        raise UnreadableDocument("the file is binary, not text; save it as text, or give it its own suffix")
+    encoding = next((name for mark, name in _BOMS if data.startswith(mark)), None)
+    try:
+        text = data.decode(encoding or "utf-8")
+    except UnicodeDecodeError:
+        text = _decode_legacy(data)
+    if len(_CONTROL.findall(text.replace("\r", ""))) > _MAX_CONTROL_SHARE * len(text):
+        raise UnreadableDocument("the file is binary, not text; save it as text, or give it its own suffix")
+    return text
+
+
+def _decode_legacy(data: bytes) -> str:
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(data, cp_isolation=["gb18030", "big5", "shift_jis", "euc_kr", "cp1252", "cp1251"]).best()
+    # Windows-1252 leaves five bytes undefined; Latin-1 reads anything, and the share of controls then decides.
+    return str(best) if best is not None else data.decode("cp1252", "replace")
+
+
+def _bytes_of(path: Path, max_bytes: int) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > max_bytes:
+            raise UnreadableDocument(
+                f"it has {size / 1e6:.1f} MB, above the limit of {max_bytes / 1e6:.0f} MB; "
+                "split it, or raise RAG_MAX_FILE_MB"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadableDocument(f"it cannot be opened: {error.strerror or error}") from error
+
+
+def _read_text(source: str, data: bytes) -> Document:
+    text = clean(decode(data))
+    first, _, rest = text.lstrip("\n").partition("\n")
+    is_title = 0 < len(first.strip()) < _MAX_TITLE_CHARS and rest.startswith("\n")
+    return Document(source, first.strip() if is_title else _stem(source), text)
+
+
+def _read_markdown(source: str, data: bytes) -> Document:
+    text = clean(decode(data))
+    return Document(source, first_heading(text) or _stem(source), text)
+
+
+def _read_pdf(source: str, data: bytes) -> Document:
+    title, pages = read_pdf(data)
+    starts, offset = [], 0
+    for page in pages:
+        starts.append(offset)
+        offset += len(page) + 1
+    return Document(source, title or _stem(source), clean("\n".join(pages)), tuple(starts))
+
+
+def _stem(source: str) -> str:
+    return Path(source).stem
+
+
+_READERS: dict[str, Callable[[str, bytes], Document]] = {
+    ".md": _read_markdown,
+    ".markdown": _read_markdown,
+    ".pdf": _read_pdf,
+    ".txt": _read_text,
+}
+SUFFIXES = tuple(_READERS)

@@ -1,0 +1,80 @@
+"""From a document to passages: whole sentences, up to a size, never across a heading or a page.
+
+Offsets are carried through, never searched for: a passage is cut from its document, so it slices back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from rag.documents.sentences import sentence_spans
+from rag.documents.structure import Block, blocks
+from rag.documents.types import Document, Passage, Span
+
+SPLITTER = "sentences-800-v1"  # goes into the manifest: another splitter means other passages
+MAX_PASSAGE_WEIGHT = 800  # about 180 word pieces of English; MiniLM reads 256
+
+
+def split(document: Document) -> list[Passage]:
+    """The passages of a document, in order. No two overlap; all text but headings and marks is in one.
+
+    A heading with nothing below it is a passage of its own, so that what it says can be found.
+    """
+    passages: list[Passage] = []
+    for sections, group in groupby(_quotable(document), key=lambda block: (block.sections, _page(document, block))):
+        sentences = [span for block in group for span in _sentences(document.text, block)]
+        passages += [_passage(document, sections[0], held) for held in _packed(document.text, sentences)]
+    return passages
+
+
+def _quotable(document: Document) -> Iterator[Block]:
+    found = list(blocks(document))
+    for block, following in zip(found, [*found[1:], None], strict=True):
+        bare = following is None or (following.kind == "heading" and len(following.sections) <= len(block.sections))
+        if block.kind != "heading" or bare:
+            yield block
+
+
+def _page(document: Document, block: Block) -> int | None:
+    return document.page_at(block.span.start)
+
+
+def _sentences(text: str, block: Block) -> list[Span]:
+    if block.kind in ("paragraph", "item"):
+        return sentence_spans(text, block.span)
+    return sentence_spans(text, block.span) if block.span.end - block.span.start > MAX_PASSAGE_WEIGHT else [block.span]
+
+
+def _packed(text: str, sentences: list[Span]) -> Iterator[list[Span]]:
+    """Runs of neighbouring sentences, each run as long as the size allows."""
+    held: list[Span] = []
+    weight = 0
+    for span in sentences:
+        added = _weight(text[span.start : span.end])
+        if held and weight + added > MAX_PASSAGE_WEIGHT:
+            yield held
+            held, weight = [], 0
+        held.append(span)
+        weight += added
+    if held:
+        yield held
+
+
+def _weight(text: str) -> int:
+    """Characters, with those that are a token each (Chinese, Japanese, Korean) counted fourfold."""
+    return len(text) + 3 * sum("\u2e80" <= char <= "\uffef" for char in text)
+
+
+def _passage(document: Document, sections: tuple[str, ...], sentences: list[Span]) -> Passage:
+    start, end = sentences[0].start, sentences[-1].end
+    return Passage(
+        source=document.source,
+        title=document.title,
+        section=" > ".join(sections[1:] if sections[:1] == (document.title,) else sections),
+        text=document.text[start:end],
+        start=start,
+        end=end,
+        page=document.page_at(start),
+        sentences=tuple(sentences),
+    )

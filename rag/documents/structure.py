@@ -1,0 +1,102 @@
+"""The shape of a text: headings, paragraphs, list items, table rows and code, each as a span.
+
+Reads Markdown's marks, and sees in plain text what blank lines and list marks tell.
+Knows offsets only; knows nothing of sentences or sizes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from rag.documents.types import Document, Span
+
+Kind = Literal["heading", "paragraph", "item", "row", "code"]
+
+_LINE = re.compile(r"[^\n]*\n?")
+_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+_FENCE = re.compile(r" {0,3}(```+|~~~+)")
+_ITEM = re.compile(r"[ \t]*(?:[-*+\u2022\u25cf]|\d{1,3}[.)])[ \t]+(?=\S)")
+_ROW = re.compile(r"[ \t]*\|.*\|[ \t]*$")
+_RULE = re.compile(r"[ \t|:\-=_*]+$")  # a table's line below its header, or a horizontal rule
+_MARKUP = re.compile(r"[*_`]+(?=\S)|(?<=\S)[*_`]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stretch of one kind. For a list item, the span begins after its mark."""
+
+    kind: Kind
+    span: Span
+    sections: tuple[str, ...]  # headings above, outermost first; for a heading, itself included
+
+
+def blocks(document: Document) -> Iterator[Block]:
+    """The blocks of a document in order; no block crosses a page."""
+    markdown = document.source.lower().endswith((".md", ".markdown"))
+    edges = [*document.page_starts, len(document.text)] if document.page_starts else [0, len(document.text)]
+    outline: list[tuple[int, str]] = []
+    for start, end in pairwise(edges):
+        yield from _page_blocks(document.text, Span(start, end), outline, markdown)
+
+
+def first_heading(text: str) -> str:
+    """The text of the first Markdown heading, without marks, or ""."""
+    for kind, span in _lines(text, Span(0, len(text)), markdown=True):
+        if kind == "heading":
+            return _heading(text, span)[1]
+    return ""
+
+
+def _page_blocks(text: str, page: Span, outline: list[tuple[int, str]], markdown: bool) -> Iterator[Block]:
+    """Join the lines that belong together; `outline` holds the open headings with their levels."""
+    open_kind: Kind | None = None
+    open_span = Span(page.start, page.start)
+
+    def sections() -> tuple[str, ...]:
+        return tuple(title for _, title in outline if title)
+
+    for kind, span in [*_lines(text, page, markdown), ("blank", Span(page.end, page.end))]:
+        if (kind, open_kind) in (("paragraph", "paragraph"), ("paragraph", "item"), ("code", "code")):
+            open_span = Span(open_span.start, span.end)
+            continue
+        if open_kind is not None:
+            yield Block(open_kind, open_span, sections())
+            open_kind = None
+        if kind == "heading":
+            level, title = _heading(text, span)
+            outline[:] = [*(held for held in outline if held[0] < level), (level, title)]
+        if kind != "blank":
+            open_kind, open_span = kind, span
+
+
+def _lines(text: str, page: Span, markdown: bool) -> Iterator[tuple[Kind | Literal["blank"], Span]]:
+    """Each line with what it is; spans leave out surrounding white space and list marks."""
+    fence = ""
+    for match in _LINE.finditer(text, page.start, page.end):
+        line = match.group().rstrip()
+        start, end = match.start() + len(line) - len(line.lstrip()), match.start() + len(line)
+        mark = _FENCE.match(line) if markdown else None
+        if mark and (not fence or mark.group(1).startswith(fence)):
+            fence = "" if fence else mark.group(1)
+            yield "blank", Span(start, start)
+        elif not line or (_RULE.match(line) and not fence):
+            yield "blank", Span(start, start)
+        elif fence:
+            yield "code", Span(start, end)
+        elif markdown and _HEADING.match(line):
+            yield "heading", Span(start, end)
+        elif item := _ITEM.match(line):
+            yield "item", Span(match.start() + item.end(), end)
+        else:
+            yield ("row" if _ROW.match(line) else "paragraph"), Span(start, end)
+
+
+def _heading(text: str, span: Span) -> tuple[int, str]:
+    match = _HEADING.match(text[span.start : span.end])
+    if match is None:
+        raise ValueError(f"not a heading: {text[span.start : span.end]!r}")
+    return len(match.group(1)), _MARKUP.sub("", match.group(2))

@@ -1,0 +1,62 @@
+"""What the documents layer hands on. Offsets are characters into `Document.text`, end exclusive."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Span(NamedTuple):
+    """Characters `start` to `end` (exclusive) of a document's text."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file as text. `source` is its path below the corpus, with `/`."""
+
+    source: str
+    title: str
+    text: str
+    page_starts: tuple[int, ...] = ()  # where each page begins in text; empty when there are no pages
+
+    @property
+    def id(self) -> str:
+        """Digest of all that passages are made of, so that the same content is the same document."""
+        content = "\0".join([self.source, self.title, self.text, repr(self.page_starts)])
+        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def page_at(self, offset: int) -> int | None:
+        """The page, counted from 1, that holds this offset; None when there are no pages."""
+        return bisect_right(self.page_starts, offset) or None if self.page_starts else None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A span of a document: document.text[start:end] == text, always."""
+
+    source: str
+    title: str
+    section: str  # headings above it, outermost first, joined by " > "; the title is not repeated
+    text: str
+    start: int
+    end: int
+    page: int | None
+    sentences: tuple[Span, ...]  # in document offsets, in order, none overlapping
+
+    @property
+    def id(self) -> str:
+        """Digest of place and content: the same passage of the same document, again."""
+        key = f"{self.source}\0{self.start}\0{self.embedding_text}"
+        return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+    @property
+    def embedding_text(self) -> str:
+        """What is embedded and matched: title and section come in front, though never into a quote."""
+        named = () if self.title.isdigit() else (self.title,)
+        heads = [part for part in (*named, self.section) if part]
+        return "\n".join([" > ".join(heads), self.text]) if heads else self.text

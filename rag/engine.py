@@ -1,0 +1,290 @@
+"""Rag: the one object that users hold. Ingest, search, ask, stream; every other module serves these.
+
+Safe to use from many threads. Loads no model before the first question needs it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections import Counter
+from collections.abc import Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from rag.answering.compose import Composition
+from rag.answering.extractive import ExtractiveAnswerer
+from rag.answering.followup import condense
+from rag.answering.grounding import Grounder
+from rag.answering.intent import intent_of
+from rag.answering.reading import Reader
+from rag.answering.starters import small_talk, starters
+from rag.answering.types import (
+    Answer,
+    Answerer,
+    Done,
+    Event,
+    History,
+    Question,
+    Retrieved,
+    Said,
+    Searching,
+    Support,
+    Turn,
+)
+from rag.errors import CorpusError
+from rag.retrieval.embedding import Embedder, SentenceTransformerEmbeddings
+from rag.retrieval.generation import Generation
+from rag.retrieval.ingest import Progress
+from rag.retrieval.library import Library
+from rag.retrieval.retriever import HybridRetriever
+from rag.retrieval.types import Hit, IngestReport
+from rag.settings import Settings
+
+if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+    from langchain_core.language_models.chat_models import BaseChatModel
+    from langchain_core.retrievers import BaseRetriever
+    from langchain_core.runnables import Runnable
+
+log = logging.getLogger(__name__)
+
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # a terminal's colour codes
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentInfo:
+    """A document in the index."""
+
+    source: str
+    title: str
+    passages: int
+    characters: int
+    pages: int | None  # None where the format has none
+
+
+class Rag:
+    """Questions and answers over one folder of documents.
+
+    Use it as a context manager, or call `close`. All methods raise RagError for what the world does wrong, and
+    ValueError for what the caller does.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        llm: BaseChatModel | None = None,
+        embeddings: Embeddings | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """:param settings: read from the environment and `.env` when not given.
+        :param llm: any LangChain chat model; beats `settings.llm`.
+        :param embeddings: any LangChain Embeddings; beats `settings.embedding_model`.
+        :param progress: told what an ingest is doing, how much is done and of how much.
+        """
+        self.settings = settings or Settings()
+        self._llm = llm
+        self._embedder = Embedder(embeddings or SentenceTransformerEmbeddings(self.settings.embedding_model))
+        told = progress or (lambda what, done, total: log.info("%s: %d of %d", what, done, total))
+        self._library = Library(self.settings, self._embedder, told)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    # --- Asking ---------------------------------------------------------------------------------------------------
+
+    def ask(self, question: str, history: History = (), sources: Collection[str] | None = None) -> Answer:
+        """The answer; an abstention is an answer too.
+
+        :param history: the conversation so far, oldest first; what the question leaves out is filled in from it.
+        :param sources: answer from these documents only.
+        """
+        for event in self.stream(question, history, sources):
+            if isinstance(event, Done):
+                return event.answer
+        raise AssertionError("a stream always ends with Done")
+
+    def stream(
+        self, question: str, history: History = (), sources: Collection[str] | None = None
+    ) -> Generator[Event, None, None]:
+        """The answer as it comes: Searching, Retrieved, Said for each sentence once it is checked, Done."""
+        started = time.perf_counter()
+        text = self._question(question)
+        turns = _turns(history)
+        generation = self._library.ready()
+        _check_sources(generation, sources)
+        intent = intent_of(text)
+        if intent not in ("fact", "overview"):
+            yield Searching(text)
+            yield Retrieved(())
+            reply = small_talk(intent, self.starters())
+            seconds = time.perf_counter() - started
+            yield Done(Answer(text, text, reply, False, "", 0.0, (), (), self.model, seconds))
+            return
+        asked = Question(text, condense(text, turns), "overview" if intent == "overview" else "fact", turns)
+        yield Searching(asked.query)
+        hits = self._retrieve(generation, asked, sources)
+        yield Retrieved(tuple(hits))
+        reading = Reader(self._embedder, generation.lexical).read(asked, hits)
+        composition = Composition(Grounder(self._embedder), hits)
+        for sentence in composition.add(self._answerer.answer(asked, hits, reading)):
+            yield Said(sentence)
+        yield Done(self._answer(asked, composition, hits, reading.confidence, started))
+
+    def search(
+        self, query: str, k: int = 5, history: History = (), sources: Collection[str] | None = None
+    ) -> list[Hit]:
+        """The `k` best passages, best first; fewer only where the documents hold fewer."""
+        if k < 1:
+            raise ValueError(f"k must be at least 1, not {k}")
+        text = self._question(query)
+        turns = _turns(history)
+        generation = self._library.ready()
+        _check_sources(generation, sources)
+        return HybridRetriever(generation, self._embedder).search(condense(text, turns), k, sources)
+
+    def check(self, claim: str, texts: Sequence[str]) -> Support:
+        """Whether one of the texts bears out the claim, where, and if not, which guard failed."""
+        if not claim.strip():
+            raise ValueError("the claim is empty")
+        return Grounder(self._embedder).check(claim, texts)
+
+    # --- Documents ------------------------------------------------------------------------------------------------
+
+    def ingest(self, paths: Sequence[str | Path] = (), *, rebuild: bool = False) -> IngestReport:
+        """Bring the index in step with the corpus folder; what was indexed before serves until that is done.
+
+        :param paths: files and folders to copy into the corpus first.
+        :param rebuild: take nothing over from the old index; needed after a change of the embedding model.
+        """
+        return self._library.ingest([Path(path) for path in paths], rebuild)
+
+    def documents(self) -> list[DocumentInfo]:
+        """What is in the index, by source."""
+        generation = self._library.ready()
+        passages = Counter(passage.source for passage in generation.passages)
+        return [
+            DocumentInfo(d.source, d.title, passages[d.source], len(d.text), len(d.page_starts) or None)
+            for d in sorted(generation.documents.values(), key=lambda d: d.source)
+        ]
+
+    def document_text(self, source: str) -> str:
+        """The extracted text of a document, against which all offsets count."""
+        generation = self._library.ready()
+        _check_sources(generation, [source])
+        return generation.documents[source].text
+
+    def delete(self, source: str, *, keep_file: bool = False) -> None:
+        """Take a document out of the index, and its file into the data folder's trash.
+
+        :param keep_file: leave the file where it is, and never index it again until it is ingested by name.
+        """
+        self._library.delete(source, keep_file)
+
+    def close(self) -> None:
+        """Let go of the index."""
+        self._library.close()
+
+    # --- For surfaces and LangChain -------------------------------------------------------------------------------
+
+    @property
+    def model(self) -> str:
+        """What writes the answers: "extractive", or the name of the model of language."""
+        return self._answerer.name
+
+    def starters(self) -> tuple[str, ...]:
+        """Three questions to begin with, about the documents."""
+        return starters(self._library.ready(), self._library.corpus.path)
+
+    def health(self) -> dict[str, Any]:
+        """Whether there is an index to serve, and its size; never builds one."""
+        generation = self._library.peek()
+        return {
+            "ready": generation is not None,
+            "generation": generation.path.name if generation else None,
+            "documents": len(generation.documents) if generation else 0,
+            "passages": len(generation.passages) if generation else 0,
+        }
+
+    def as_retriever(self, k: int = 5) -> BaseRetriever:
+        """The index as a LangChain retriever; offsets and scores are in each document's metadata."""
+        from rag.langchain import retriever
+
+        return retriever(self.search, k)
+
+    def as_runnable(self) -> Runnable[Any, Answer]:
+        """`ask` as a LangChain Runnable; takes a question, or a dict of `ask`'s arguments."""
+        from rag.langchain import runnable
+
+        return runnable(self.ask)
+
+    # --- Inside ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _answerer(self) -> Answerer:
+        if self._llm is None and self.settings.llm == ExtractiveAnswerer.name:
+            return ExtractiveAnswerer(self._embedder)
+        from rag.answering.llm import LLMAnswerer, chat_model, model_name
+
+        if self._llm is not None:
+            return LLMAnswerer(self._llm, model_name(self._llm))
+        return LLMAnswerer(chat_model(self.settings), self.settings.llm)
+
+    def _question(self, text: str) -> str:
+        """The question without what cannot be seen or printed."""
+        if not isinstance(text, str):
+            raise ValueError(f"a question must be text, not {type(text).__name__}")
+        seen = " ".join(_UNSEEN.sub(" ", _ESCAPE.sub("", text)).split())
+        if not seen:
+            raise ValueError("the question is empty; type one")
+        if len(seen) > self.settings.max_question_chars:
+            limit = self.settings.max_question_chars
+            raise ValueError(f"the question has {len(seen):,} characters, more than {limit:,}; shorten it")
+        return seen
+
+    def _retrieve(self, generation: Generation, question: Question, sources: Collection[str] | None) -> list[Hit]:
+        retriever = HybridRetriever(generation, self._embedder)
+        if question.kind == "overview":
+            return retriever.outline(sources)
+        return retriever.search(question.query, self.settings.passages, sources)
+
+    def _answer(
+        self, question: Question, made: Composition, hits: Sequence[Hit], confidence: float, started: float
+    ) -> Answer:
+        declined = made.declined is not None
+        return Answer(
+            question=question.text,
+            query=question.query,
+            text=f"Not in the documents. {made.declined}" if declined else made.text,
+            abstained=declined,
+            reason=made.declined or "",
+            confidence=confidence,
+            sentences=() if declined else tuple(made.sentences),
+            hits=tuple(hits),
+            model=self.model,
+            seconds=time.perf_counter() - started,
+        )
+
+
+def _turns(history: History) -> tuple[Turn, ...]:
+    for turn in history:
+        if not isinstance(turn, Mapping) or turn.get("role") not in ("user", "assistant"):
+            raise ValueError(f"a turn of the history needs a role, user or assistant, and content; found {turn!r}")
+        if not isinstance(turn.get("content"), str):
+            raise ValueError(f"the content of a turn must be text; found {turn.get('content')!r}")
+    return tuple(history)
+
+
+def _check_sources(generation: Generation, sources: Collection[str] | None) -> None:
+    missing = [source for source in sources or () if source not in generation.documents]
+    if missing:
+        raise CorpusError(f"There is no document {missing[0]!r} in the index. `rag list` shows what there is.")

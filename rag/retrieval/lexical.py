@@ -1,0 +1,104 @@
+"""Sparse search: BM25 over stemmed words, and over pairs of characters where a script has no spaces."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+import bm25s
+import numpy as np
+import Stemmer
+from numpy.typing import NDArray
+
+# Numbers keep their points and commas inside ("1.07", "6,000"); other words are letters and digits.
+_WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['\u2019][a-z]+)?")
+_SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
+_STOP_WORDS = frozenset(
+    "a about am an and any are as at be been being but by can could did do does doing for from had has have"
+    " having he her hers him his how i if in into is it its itself just many me much my no nor not of off on or"
+    " our ours out own shall she should so some such than that the their theirs them then there these they this"
+    " those through to too us very was we were what when where which while who whom whose why will with would"
+    " you your yours".split()
+)
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in order, as they are matched: lower case, no accents, no stop words, stemmed.
+
+    A run of Chinese or Japanese becomes its overlapping pairs of characters.
+    """
+    found: list[str] = []
+    for match in _WORD.finditer(_plain(text)):
+        word = match.group()
+        if _SPACELESS.search(word):
+            found += _pairs(word)
+        elif (bare := re.sub(r"['\u2019]\w+$", "", word)) not in _STOP_WORDS:
+            found.append(bare.replace(",", "") if bare[0].isdigit() else bare)
+    stems: list[str] = Stemmer.Stemmer("english").stemWords(found)  # a stemmer is not thread-safe, and cheap to make
+    return stems
+
+
+def _plain(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
+
+
+def _pairs(word: str) -> list[str]:
+    parts: list[str] = []
+    at = 0
+    for run in _SPACELESS.finditer(word):
+        parts += [word[at : run.start()]] if run.start() > at else []
+        chars = run.group()
+        parts += [chars[i : i + 2] for i in range(len(chars) - 1)] or [chars]
+        at = run.end()
+    return [*parts, word[at:]] if at < len(word) else parts
+
+
+class LexicalIndex:
+    """BM25 (Lucene's form, k1 1.5, b 0.75) over passages, known by their position."""
+
+    def __init__(self, bm25: bm25s.BM25) -> None:
+        self._bm25 = bm25
+        self._size = int(bm25.scores["num_docs"])
+        self._document_frequency = np.bincount(
+            np.repeat(np.arange(len(bm25.scores["indptr"]) - 1), np.diff(bm25.scores["indptr"]))
+        )
+
+    @staticmethod
+    def build(texts: Sequence[str]) -> LexicalIndex:
+        """Index these texts; at least one must hold a word."""
+        bm25 = bm25s.BM25(method="lucene")
+        bm25.index([words(text) for text in texts], show_progress=False)
+        return LexicalIndex(bm25)
+
+    def save(self, path: Path) -> None:
+        """Write it to a folder."""
+        self._bm25.save(str(path))
+
+    @staticmethod
+    def load(path: Path) -> LexicalIndex:
+        """What `save` wrote."""
+        return LexicalIndex(bm25s.BM25.load(str(path)))
+
+    def search(self, query: str, k: int, allowed: NDArray[np.bool_] | None = None) -> list[tuple[int, float]]:
+        """The `k` best passages that share a word with the query: (position, score above 0), best first."""
+        known = [word for word in words(query) if word in self._bm25.vocab_dict]
+        if not known:
+            return []
+        scores = self._bm25.get_scores(known)
+        if allowed is not None:
+            scores = np.where(allowed, scores, 0.0)
+        order = np.argsort(-scores, kind="stable")[:k]
+        return [(int(i), float(scores[i])) for i in order if scores[i] > 0]
+
+    def idf(self, word: str) -> float:
+        """How telling a word of `words` is: log(1 + (N - n + 0.5) / (n + 0.5)), n the passages that hold it."""
+        id = self._bm25.vocab_dict.get(word)
+        n = 0 if id is None or id >= len(self._document_frequency) else int(self._document_frequency[id])
+        return float(np.log(1 + (self._size - n + 0.5) / (n + 0.5)))
+
+    def knows(self, word: str) -> bool:
+        """Whether any passage holds this word of `words`."""
+        return word in self._bm25.vocab_dict

@@ -1,0 +1,61 @@
+"""What the retrieval layer hands on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rag.documents.types import Passage, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that was found. document_text(source)[start:end] == text, always.
+
+    Ranks count from 1 and are None where that list did not hold the passage. `score` is the fused score,
+    in [0, 1]; it orders the hits of one query and means nothing across queries.
+    """
+
+    text: str
+    source: str
+    title: str
+    section: str
+    start: int
+    end: int
+    page: int | None
+    score: float
+    passage: Passage
+    dense_rank: int | None = None
+    dense_score: float | None = None  # cosine, in [-1, 1]
+    sparse_rank: int | None = None
+    sparse_score: float | None = None  # BM25, above 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields above as plain values, without `passage`."""
+        fields = asdict(self)
+        del fields["passage"]
+        return fields
+
+    @property
+    def sentences(self) -> tuple[Span, ...]:
+        """The sentences of the passage, in document offsets."""
+        return self.passage.sentences
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What an ingest did. Sources are in alphabetical order."""
+
+    added: tuple[str, ...]
+    updated: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    removed: tuple[str, ...]
+    failed: tuple[tuple[str, str], ...]  # (source, reason)
+    passages: int  # in the index now
+    embedded: int  # of these, computed anew; the others' vectors were known
+    seconds: float
+
+    @property
+    def changed(self) -> bool:
+        """Whether the index now holds other documents than before."""
+        return bool(self.added or self.updated or self.removed)

@@ -1,0 +1,57 @@
+"""All settings in one place: from `RAG_*` in the environment, from `.env`, or by keyword."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What a `Rag` is told. A keyword beats the environment, which beats `.env`.
+
+    :raises ValueError: a value of the wrong kind, or a keyword that is no setting.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="RAG_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        dotenv_filtering="match_prefix",  # other programs' lines in .env are theirs
+        frozen=True,
+        extra="forbid",
+    )
+
+    corpus_dir: Path = Field(default=Path("corpus"), description="the folder of documents")
+    index_dir: Path = Field(default=Path("index"), description="what is built from them; can always be rebuilt")
+    data_dir: Path = Field(default=Path("data"), description="what would be missed: the trash, and what was excluded")
+    auto_ingest: bool = Field(
+        default=True, description="build a missing index, and bring a stale one up to date, when asked"
+    )
+
+    embedding_model: str = Field(
+        default="all-MiniLM-L6-v2", description="a sentence-transformers model: name or folder"
+    )
+    max_file_mb: int = Field(default=50, ge=1, description="larger files are reported, not read")
+    max_question_chars: int = Field(default=4000, ge=1, description="longer questions are refused")
+    passages: int = Field(default=8, ge=1, le=100, description="how many passages are considered for an answer")
+
+    llm: str = Field(default="extractive", description="extractive, or a model such as openai:gpt-5-mini")
+    llm_base_url: str | None = Field(default=None, description="the address of an OpenAI-compatible server")
+    llm_api_key: SecretStr | None = Field(default=None, description="its key; without it, the provider's own variable")
+    llm_timeout_s: float = Field(default=60, gt=0, description="how long to wait for the model")
+
+    host: str = Field(default="127.0.0.1", description="the address that the page listens on")
+    port: int = Field(default=7860, ge=0, le=65535, description="the port that the page listens on")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="names, besides those of this machine, under which the page may be asked for"
+    )
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_names(cls, value: Any) -> Any:
+        """In the environment, names are separated by commas."""
+        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value

@@ -1,0 +1,1 @@
+"""What looks at the library from outside: command line, server, page."""

@@ -1,0 +1,289 @@
+"""The command `rag`: one function for each command. The only module that prints.
+
+Answers go to stdout, progress and warnings to stderr. Exit status: 0 done, 1 failed, 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rag.errors import RagError
+
+if TYPE_CHECKING:
+    from rag.answering.types import Turn
+    from rag.engine import Rag
+    from rag.retrieval.types import IngestReport
+
+app = typer.Typer(
+    help="Ask a folder of documents, and get answers whose every sentence can be checked.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Corpus = Annotated[Path | None, typer.Option(help="The folder of documents. Default: RAG_CORPUS_DIR, or corpus.")]
+Index = Annotated[Path | None, typer.Option(help="The folder of the index. Default: RAG_INDEX_DIR, or index.")]
+Llm = Annotated[str | None, typer.Option(help="extractive, or provider:model. Default: RAG_LLM, or extractive.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files and folders to copy into the corpus first.")] = None,
+    rebuild: Annotated[bool, typer.Option(help="Take nothing over from the old index.")] = False,
+    corpus: Corpus = None,
+    index: Index = None,
+    llm: Llm = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the index in step with the corpus folder."""
+    with _rag(corpus, index, llm) as rag:
+        report = rag.ingest(paths or (), rebuild=rebuild)
+        _put(asdict(report) if as_json else _summary(report))
+        for source, reason in report.failed:
+            _note(f"{source}: {reason}")
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="What to ask.")],
+    corpus: Corpus = None,
+    index: Index = None,
+    llm: Llm = None,
+    as_json: Json = False,
+) -> None:
+    """Ask one question."""
+    with _rag(corpus, index, llm) as rag:
+        answer = rag.ask(question)
+        if as_json:
+            _put(answer.to_dict())
+            return
+        _put(answer.text)
+        for citation in answer.citations:
+            place = ", ".join(p for p in (citation.section, f"page {citation.page}" if citation.page else "") if p)
+            quote = " ".join(citation.quote.split())
+            _put(f"\n[{citation.number}] {citation.source}{f' ({place})' if place else ''}\n    {quote}")
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="What to look for.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="How many passages.")] = 5,
+    corpus: Corpus = None,
+    index: Index = None,
+    llm: Llm = None,
+    as_json: Json = False,
+) -> None:
+    """Show the passages that a question would be answered from."""
+    with _rag(corpus, index, llm) as rag:
+        hits = rag.search(query, k)
+        if as_json:
+            _put({"query": query, "hits": [hit.to_dict() for hit in hits]})
+            return
+        for rank, hit in enumerate(hits, 1):
+            _put(f"{rank}. {hit.source}:{hit.start}-{hit.end}  {hit.section}  (score {hit.score:.2f})")
+            _put("   " + " ".join(hit.text.split()) + "\n")
+
+
+@app.command()
+def chat(corpus: Corpus = None, index: Index = None, llm: Llm = None) -> None:
+    """Talk in the terminal; an empty line or Ctrl-D ends it."""
+    with _rag(corpus, index, llm) as rag:
+        _note("Ask about: " + "  ".join(rag.starters()))
+        history: list[Turn] = []
+        while question := _typed():
+            try:
+                text = _streamed(rag, question, history)
+            except (RagError, ValueError) as error:
+                _note(f"Error: {error}")
+                continue
+            history += [{"role": "user", "content": question}, {"role": "assistant", "content": text}]
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Default: RAG_HOST, or 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Default: RAG_PORT, or 7860.")] = None,
+    corpus: Corpus = None,
+    index: Index = None,
+    llm: Llm = None,
+) -> None:
+    """Serve the page in the browser."""
+    with _rag(corpus, index, llm) as rag:
+        rag.documents()  # builds the index, or says why it cannot be, before the server starts
+        _note(f"Answers: {rag.model}. Loading the page ...")
+        from rag.surfaces.server import serve as run
+
+        run(
+            rag,
+            rag.settings.host if host is None else host,
+            rag.settings.port if port is None else port,
+            on_ready=lambda url: _note(f"Open {url}  (Ctrl-C stops)"),
+        )
+
+
+@app.command("list")
+def list_documents(corpus: Corpus = None, index: Index = None, llm: Llm = None, as_json: Json = False) -> None:
+    """List the documents in the index."""
+    with _rag(corpus, index, llm) as rag:
+        documents = rag.documents()
+        if as_json:
+            _put({"documents": [asdict(document) for document in documents]})
+            return
+        for document in documents:
+            _put(f"{document.source}  {document.title}  ({document.passages} passages)")
+
+
+@app.command()
+def delete(
+    source: Annotated[str, typer.Argument(help="A document, as `rag list` names it.")],
+    keep_file: Annotated[bool, typer.Option("--keep-file", help="Leave the file; never index it again.")] = False,
+    corpus: Corpus = None,
+    index: Index = None,
+    llm: Llm = None,
+    as_json: Json = False,
+) -> None:
+    """Take a document out of the index, and its file into the trash."""
+    with _rag(corpus, index, llm) as rag:
+        rag.delete(source, keep_file=keep_file)
+        where = (
+            "its file stays and is left out from now on"
+            if keep_file
+            else f"its file is in {rag.settings.data_dir}/trash"
+        )
+        _put({"deleted": source, "kept_file": keep_file} if as_json else f"{source} is out of the index; {where}.")
+
+
+@app.command()
+def doctor(corpus: Corpus = None, index: Index = None, llm: Llm = None, as_json: Json = False) -> None:
+    """Check that everything needed is there, and say what to do where it is not."""
+    from rag.surfaces.doctor import examine
+
+    with _rag(corpus, index, llm) as rag:
+        findings = examine(rag)
+    if as_json:
+        _put({"ok": all(f.ok for f in findings), "checks": [asdict(f) for f in findings]})
+    else:
+        for finding in findings:
+            _put(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.name}: {finding.detail}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run a command; whatever goes wrong becomes one line on stderr and an exit status."""
+    logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
+    try:
+        app()
+    except RagError as error:
+        _fail(str(error), 1)
+    except ValueError as error:
+        _fail(_readable(error), 2)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # the reader of our output, such as `head`, has gone
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(1) from None
+        _fail(f"{error.strerror or error}: {error.filename or ''}", 1)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except Exception as error:  # a bug of ours: the user still gets one line, and a way to see the rest
+        if os.environ.get("RAG_DEBUG"):
+            raise
+        _fail(f"unexpected {type(error).__name__}: {error}. RAG_DEBUG=1 shows where; please report it.", 1)
+
+
+@contextmanager
+def _rag(corpus: Path | None, index: Path | None, llm: str | None) -> Iterator[Rag]:
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from rag.engine import Rag
+    from rag.settings import Settings
+
+    given: dict[str, Any] = {"corpus_dir": corpus, "index_dir": index, "llm": llm}
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    with Rag(settings, progress=_progress()) as rag:
+        yield rag
+
+
+def _progress() -> Callable[[str, int, int], None]:
+    """Prints a line when a new step begins, and, on a terminal, keeps it up to date."""
+    last = ""
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal last
+        line = f"{what} {done} of {total}" if what != "writing" else "writing the index"
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{line}" + ("\n" if what == "writing" else ""))
+            sys.stderr.flush()
+        elif what != last:
+            _note(f"{what} ...")
+        last = what
+
+    return show
+
+
+def _streamed(rag: Rag, question: str, history: list[Turn]) -> str:
+    from rag.answering.types import Done, Said
+
+    shown, text = 0, ""
+    for event in rag.stream(question, history):
+        if isinstance(event, Said):
+            marks = "".join(f"[{c.number}]" for c in event.sentence.citations)
+            sys.stdout.write(f"{' ' if shown else ''}{event.sentence.text} {marks}")
+            sys.stdout.flush()
+            shown += 1
+        elif isinstance(event, Done):
+            text = event.answer.text
+            _put("" if shown else text)
+            for citation in event.answer.citations:
+                _put(f"  [{citation.number}] {citation.source}: {' '.join(citation.quote.split())}")
+    return text
+
+
+def _typed() -> str:
+    try:
+        return input("\n> " if sys.stdin.isatty() else "").strip()
+    except EOFError:
+        return ""
+
+
+def _summary(report: IngestReport) -> str:
+    counts = ((len(getattr(report, name)), name) for name in ("added", "updated", "unchanged", "removed", "failed"))
+    told = ", ".join(f"{count} {name}" for count, name in counts if count)
+    return f"{told}; {report.passages} passages, {report.embedded} embedded, {report.seconds:.1f} s."
+
+
+def _readable(error: ValueError) -> str:
+    """One line for what was wrong; pydantic's own text runs over several."""
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return f"{error}."
+    first = error.errors()[0]
+    name = "RAG_" + "_".join(str(part) for part in first["loc"]).upper()
+    return f"{name}={first['input']!r} cannot be used: {first['msg']}."
+
+
+def _put(value: str | dict[str, Any]) -> None:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    sys.stdout.write(text + "\n")
+
+
+def _note(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def _fail(text: str, status: int) -> None:
+    _note("rag: " + " ".join(text.split()))
+    raise SystemExit(status)
