@@ -33,7 +33,7 @@ lint: install
 	@$(BIN)/mypy
 
 bench: install
-	@$(BIN)/python -m benchmarks.article
+	@$(BIN)/python -m benchmarks.answers
 
 install: $(STAMP)
 

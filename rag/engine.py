@@ -31,7 +31,6 @@ from rag.answering.types import (
     History,
     Question,
     Retrieved,
-    Said,
     Searching,
     Support,
     Turn,
@@ -130,14 +129,16 @@ class Rag:
             seconds = time.perf_counter() - started
             yield Done(Answer(text, text, reply, False, "", 0.0, (), (), self.model, seconds))
             return
-        asked = Question(text, condense(text, turns), "overview" if intent == "overview" else "fact", turns)
+        if intent == "overview":
+            asked = Question(text, text, "overview", turns)
+        else:
+            asked = Question(text, condense(text, turns), "fact", turns)
         yield Searching(asked.query)
         hits = self._retrieve(generation, asked, sources)
         yield Retrieved(tuple(hits))
         reading = Reader(self._embedder, generation.lexical).read(asked, hits)
         composition = Composition(Grounder(self._embedder), hits)
-        for sentence in composition.add(self._answerer.answer(asked, hits, reading)):
-            yield Said(sentence)
+        yield from composition.add(self._answerer.answer(asked, hits, reading))
         yield Done(self._answer(asked, composition, hits, reading.confidence, started))
 
     def search(

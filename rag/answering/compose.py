@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from rag.answering.grounding import Grounder
-from rag.answering.types import Citation, Declined, Draft, Evidence, Sentence
+from rag.answering.types import Citation, Declined, Draft, Evidence, Said, Sentence
 from rag.retrieval.lexical import words
 from rag.retrieval.types import Hit
 
@@ -28,12 +28,12 @@ class Composition:
         self.sentences: list[Sentence] = []
         self.declined: str | None = None  # the reason, once there is one
 
-    def add(self, drafts: Iterable[Draft | Declined]) -> Iterator[Sentence]:
-        """Check the drafts as they come; the sentences that may be shown.
+    def add(self, drafts: Iterable[Draft | Declined]) -> Iterator[Said]:
+        """Check the drafts as they come; the sentences that may be shown, one by one.
 
         Nothing is given out before a sentence is supported: an answer of which nothing holds is no answer.
         """
-        held: list[Sentence] = []
+        held: list[Said] = []
         for draft in drafts:
             if isinstance(draft, Declined):
                 self.declined = draft.reason
@@ -45,7 +45,7 @@ class Composition:
         if not any(sentence.supported for sentence in self.sentences):
             self.declined = "The model gave an answer, but the documents bear out none of it."
 
-    def _place(self, draft: Draft) -> list[Sentence]:
+    def _place(self, draft: Draft) -> list[Said]:
         self.text += draft.lead if self.text else draft.lead.lstrip()
         if not draft.text:
             return []
@@ -55,7 +55,7 @@ class Composition:
         marks = "".join(f"[{number}]" for number in dict.fromkeys(c.number for c in citations))
         self.text += f"{draft.text} {marks}" if marks else draft.text
         self.sentences.append(Sentence(draft.text, start, start + len(draft.text), citations, bool(citations)))
-        return self.sentences[-1:]
+        return [Said(self.sentences[-1], self.text)]
 
     def _evidence(self, draft: Draft) -> list[Evidence]:
         """What bears the draft out: its own claim if it is a copy; else what the grounder finds where it points, or

@@ -23,9 +23,9 @@ from rag.retrieval.types import Hit
 # For a sentence, with title and section in front: cosine, share of the question's words that it holds (by idf); then
 # the fused score of its passage, and whether it offers the kind of value that is asked for.
 _SENTENCE_WEIGHTS = np.array([8.8, 6.3, 3.7, 0.8])
-# For the question as a whole, from the best sentence: cosine, share of words, kind of value; then the constant.
-_CONFIDENCE_WEIGHTS = np.array([5.58, 1.37, 0.32])
-_CONFIDENCE_BIAS = -4.66
+# For the question as a whole, from the best sentence: cosine and share of words; then the constant.
+_CONFIDENCE_WEIGHTS = np.array([5.78, 1.45])
+_CONFIDENCE_BIAS = -4.65
 
 _CLAUSE = re.compile(
     r"(?:[,;?]\s*|\s+)and\s+(?=(?:(?:in|on|at|by|from|to|for|of|with|since|until|over)\s+)?"
@@ -51,7 +51,7 @@ class Reader:
         scores = features @ _SENTENCE_WEIGHTS
         ranked = [_scored(places[i], scores[i]) for i in np.argsort(-scores, kind="stable")]
         best = features[int(np.argmax(scores))]
-        confidence = 1 / (1 + math.exp(-float(best[[0, 1, 3]] @ _CONFIDENCE_WEIGHTS) - _CONFIDENCE_BIAS))
+        confidence = 1 / (1 + math.exp(-float(best[:2] @ _CONFIDENCE_WEIGHTS) - _CONFIDENCE_BIAS))
         clauses = self._clauses(question, places, contexts, scores)
         return Reading(tuple(ranked), clauses, confidence, self._unknown(question.query))
 

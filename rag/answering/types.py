@@ -177,6 +177,7 @@ class Said:
     """One more sentence, after it was checked."""
 
     sentence: Sentence
+    so_far: str  # the answer's text up to and with this sentence and its marks
 
 
 @dataclass(frozen=True, slots=True)

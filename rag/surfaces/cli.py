@@ -235,16 +235,15 @@ def _progress() -> Callable[[str, int, int], None]:
 def _streamed(rag: Rag, question: str, history: list[Turn]) -> str:
     from rag.answering.types import Done, Said
 
-    shown, text = 0, ""
+    text = ""
     for event in rag.stream(question, history):
         if isinstance(event, Said):
-            marks = "".join(f"[{c.number}]" for c in event.sentence.citations)
-            sys.stdout.write(f"{' ' if shown else ''}{event.sentence.text} {marks}")
+            sys.stdout.write(event.so_far[len(text) :])
             sys.stdout.flush()
-            shown += 1
+            text = event.so_far
         elif isinstance(event, Done):
+            _put(event.answer.text[len(text) :] if event.answer.text.startswith(text) else event.answer.text)
             text = event.answer.text
-            _put("" if shown else text)
             for citation in event.answer.citations:
                 _put(f"  [{citation.number}] {citation.source}: {' '.join(citation.quote.split())}")
     return text

@@ -1,0 +1,139 @@
+"""Rag as a user holds it."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnablePassthrough
+
+from rag import Answer, CorpusError, Done, IndexMissing, Rag
+from tests.conftest import MakeRag
+
+QUESTION = "How many berths does the harbour have?"
+
+
+@pytest.fixture
+def rag(make_rag: MakeRag) -> Rag:
+    return make_rag()
+
+
+def test_the_first_question_builds_the_index(rag: Rag) -> None:
+    assert rag.health()["ready"] is False
+    assert "14 berths" in rag.ask(QUESTION).text
+    assert rag.health() == {"ready": True, "generation": "gen-000001", "documents": 3, "passages": 5}
+
+
+def test_without_leave_to_build_a_missing_index_is_an_error(make_rag: MakeRag) -> None:
+    with pytest.raises(IndexMissing, match="rag ingest"):
+        make_rag(auto_ingest=False).ask(QUESTION)
+
+
+def test_an_answer_is_json_and_back(rag: Rag) -> None:
+    answer = rag.ask(QUESTION)
+    plain = json.loads(json.dumps(answer.to_dict()))
+    names = "question query text abstained reason confidence sentences citations hits model seconds"
+    assert set(plain) == set(names.split())
+    assert plain["citations"][0]["quote"] == answer.citations[0].quote
+    assert 0 <= answer.confidence <= 1 and answer.seconds > 0 and answer.model == "extractive"
+
+
+@pytest.mark.parametrize("question", ["", "   ", "\n\t", "\u200b\u200c\u200d\u2060\ufeff", "\x00\x07"])
+def test_a_question_without_anything_to_see_is_the_callers_mistake(rag: Rag, question: str) -> None:
+    with pytest.raises(ValueError, match="empty"):
+        rag.ask(question)
+    with pytest.raises(ValueError, match="empty"):
+        rag.search(question)
+
+
+def test_a_question_that_is_no_text_or_too_long_is_the_callers_mistake(rag: Rag) -> None:
+    with pytest.raises(ValueError, match="text"):
+        rag.ask(None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"100,000 characters, more than 4,000"):
+        rag.ask("x" * 100_000)
+
+
+def test_control_characters_in_a_question_go_no_further(rag: Rag) -> None:
+    answer = rag.ask("How many \x00berths\x07 does the \x1b[31mharbour\x1b[0m have\x7f?")
+    assert answer.question == "How many berths does the harbour have ?"
+    assert "14 berths" in answer.text
+
+
+@pytest.mark.parametrize(
+    "history",
+    [["hello"], [{"role": "wizard", "content": "x"}], [{"role": "user"}], [{"role": "user", "content": 3}]],
+)
+def test_a_history_of_another_shape_is_the_callers_mistake(rag: Rag, history: Any) -> None:
+    with pytest.raises(ValueError, match="turn"):
+        rag.ask(QUESTION, history=history)
+
+
+def test_a_follow_up_is_searched_with_what_it_leaves_out(rag: Rag) -> None:
+    history = [{"role": "user", "content": "Who is harbour master?"}, {"role": "assistant", "content": "Maud Ferrier."}]
+    answer = rag.ask("To whom does she report?", history=history)
+    assert answer.query == "Who is harbour master? To whom does she report?"
+    assert "town council" in answer.text
+    assert rag.search("And since when?", 1, history=history)[0].source == "harbour.md"
+
+
+def test_an_unknown_document_is_named(rag: Rag) -> None:
+    for call in (lambda: rag.ask(QUESTION, sources=["nope.md"]), lambda: rag.document_text("../secret")):
+        with pytest.raises(CorpusError, match=r"nope\.md|secret"):
+            call()
+
+
+def test_many_threads_get_the_same_answer(rag: Rag) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        texts = set(pool.map(lambda _: rag.ask(QUESTION).text, range(24)))
+    assert len(texts) == 1
+
+
+def test_documents_are_listed_with_their_sizes(rag: Rag) -> None:
+    listed = {d.source: (d.title, d.passages, d.pages) for d in rag.documents()}
+    assert listed == {
+        "bakery.txt": ("The bakery on Mill Lane", 1, None),
+        "deep/museum.md": ("The clock museum", 2, None),
+        "harbour.md": ("The harbour of Port Elver", 2, None),
+    }
+
+
+def test_starters_are_made_from_headings_and_can_be_written_down(rag: Rag) -> None:
+    assert len(rag.starters()) == 3 and all(question.endswith("?") for question in rag.starters())
+    file = rag.settings.corpus_dir / ".starters.json"
+    file.write_text(json.dumps({"harbour.md": [QUESTION], "gone.md": ["Where is it?"]}), "utf-8")
+    assert rag.starters()[0] == QUESTION and "Where is it?" not in rag.starters()
+    file.write_text("not json", "utf-8")
+    assert len(rag.starters()) == 3
+
+
+def test_documents_that_contradict_each_other_are_both_quoted_by_name(rag: Rag) -> None:
+    (rag.settings.corpus_dir / "rumour.txt").write_text("The harbour has 900 berths.\n", "utf-8")
+    answer = rag.ask(QUESTION)
+    said = {c.source: c.quote for c in answer.citations}
+    assert "14 berths" in said["harbour.md"] and "900 berths" in said["rumour.txt"]
+
+
+def test_as_retriever_composes_with_langchain(rag: Rag) -> None:
+    chain = rag.as_retriever(k=2) | (lambda documents: [document.metadata for document in documents])
+    found = chain.invoke("berths in the harbour")
+    assert len(found) == 2 and found[0]["source"] == "harbour.md"
+    prompt = ChatPromptTemplate.from_template("{context} {question}")
+    whole = {"context": rag.as_retriever(), "question": RunnablePassthrough()} | prompt
+    assert "14 berths" in whole.invoke("berths in the harbour").to_string()
+
+
+def test_as_runnable_answers_a_question_or_a_mapping(rag: Rag) -> None:
+    runnable = rag.as_runnable()
+    assert isinstance(runnable.invoke(QUESTION), Answer)
+    assert runnable.invoke({"question": QUESTION, "sources": ["bakery.txt"]}).hits[0].source == "bakery.txt"
+    assert [a.abstained for a in runnable.batch([QUESTION, "Which volcano erupted near Quito?"])] == [False, True]
+
+
+def test_a_stream_that_is_left_early_does_no_harm(rag: Rag) -> None:
+    for event in rag.stream(QUESTION):
+        assert not isinstance(event, Done)
+        break
+    assert not rag.ask(QUESTION).abstained
