@@ -1,7 +1,7 @@
 """A model's answer cut into sentences while it streams, with the citations that belong to each.
 
-Feed it text as it comes; it gives out what is complete. Marks of lists, headings and tables are kept apart from
-the sentences, so that they can be shown without being taken for claims.
+Feed it text as it comes; it gives out what is complete. Marks of lists, headings and the head of a table are kept
+apart from the sentences, so that they can be shown without being taken for claims. A code block is one claim.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ _LEAD = re.compile(r"[ \t]*(?:(?:[-*+\u2022]|\d{1,3}[.)])[ \t]+|>[ \t]?|\|[ \t]*
 _HEADING = re.compile(r"[ \t]*#{1,6}[ \t]|[ \t]*\*\*[^*]+\*\*:?[ \t]*$")
 _NO_WORDS = re.compile(r"[\W_]*$")
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
+_TABLE_HEAD = re.compile(r"[ \t]*\|[^\d]*\|[ \t]*$")  # a row without figures; with the rule below it, a table's head
+_TABLE_RULE = re.compile(r"[ \t]*\|[-:| \t]+\|?[ \t]*$")
 _END = re.compile(
     r"(?:[.!?][\"'\u201d\u2019)*_]*|[\u3002\uff01\uff1f][\u201d\u2019\u300d\uff09]*)"
     rf"(?P<marks>(?:{_MARK.pattern})*)(?=(?P<space>\s*)(?P<next>\S))"
@@ -27,44 +29,69 @@ class Segmenter:
     """Takes pieces of text and gives the drafts that they complete."""
 
     def __init__(self) -> None:
-        self._held = ""  # not yet given out
+        self._held = ""  # the line that is being written, less what was given out of it
         self._lead = ""  # goes in front of the next draft
-        self._fenced = False
+        self._block = ""  # an open code block
+        self._head = ""  # a row that may be a table's head: the next line will tell
 
     def feed(self, piece: str) -> Iterator[Draft]:
         """The sentences that are complete with this piece."""
         self._held += piece
         while "\n" in self._held:
             line, self._held = self._held.split("\n", 1)
-            yield from self._line(line)
-            self._lead += "\n"
-        if not (self._fenced or "|" in self._held or "`" in self._held or _HEADING.match(self._held)):
+            yield from self._line(line, "\n")
+        if not (self._block or "|" in self._held or "`" in self._held or _HEADING.match(self._held)):
             yield from self._complete()
 
     def flush(self) -> Iterator[Draft]:
         """What is left when the stream ends."""
         line, self._held = self._held, ""
-        yield from self._line(line)
+        yield from self._line(line, "")
+        yield from self._release_head()
+        if self._block:
+            yield self._draft(self._block, "")
 
     @property
     def tail(self) -> str:
-        """What stands after the last sentence: the end of a table row, a code fence."""
+        """What stands after the last sentence, such as the end of a table row."""
         return self._lead.rstrip()
 
-    def _line(self, line: str) -> Iterator[Draft]:
-        if _FENCE.match(line):
-            self._fenced = not self._fenced
-            self._lead += line
-        elif _HEADING.match(line) or _NO_WORDS.match(_MARK.sub("", line)):
+    def _line(self, line: str, end: str) -> Iterator[Draft]:
+        if self._block or _FENCE.match(line):
+            yield from self._code(line, end)
+            return
+        if _TABLE_RULE.match(line):
+            self._lead, self._head = self._lead + self._head, ""
+        yield from self._release_head()
+        if _TABLE_HEAD.match(line) and not _TABLE_RULE.match(line):
+            self._head = line + end
+            return
+        if _HEADING.match(line) or _NO_WORDS.match(_MARK.sub("", line)):
             self._lead += _MARK.sub("", line)
-        elif self._fenced:
-            yield self._draft(line, "")
         else:
-            self._held, rest = line, self._held
-            yield from self._complete()
-            line, self._held = self._held, rest
-            if not _NO_WORDS.match(line):
-                yield self._draft(line, "")
+            yield from self._sentences(line)
+        self._lead += end
+
+    def _code(self, line: str, end: str) -> Iterator[Draft]:
+        yield from self._release_head()
+        closes = bool(self._block) and bool(_FENCE.match(line))
+        self._block += line if closes else line + end
+        if closes:
+            block, self._block = self._block, ""
+            yield self._draft(block, end)
+
+    def _release_head(self) -> Iterator[Draft]:
+        """A row that turned out to be no head is a claim like any other."""
+        if self._head:
+            row, self._head = self._head, ""
+            yield self._draft(row.rstrip("\n"), "\n" if row.endswith("\n") else "")
+
+    def _sentences(self, line: str) -> Iterator[Draft]:
+        self._held, following = line, self._held
+        yield from self._complete()
+        line, self._held = self._held, following
+        if not _NO_WORDS.match(line):
+            yield self._draft(line, "")
 
     def _complete(self) -> Iterator[Draft]:
         """Give out the sentences of the held text that are followed by the beginning of another."""
@@ -81,7 +108,7 @@ class Segmenter:
         self._held = self._held[start:]
 
     def _draft(self, raw: str, space: str) -> Draft:
-        marks = None if self._fenced else _LEAD.match(raw)
+        marks = None if _FENCE.match(raw) else _LEAD.match(raw)
         lead = marks.group() if marks else ""
         body = raw[len(lead) :]
         end = re.search(r"[ \t]*\|?[ \t]*$", body)

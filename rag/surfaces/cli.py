@@ -121,16 +121,10 @@ def serve(
 ) -> None:
     """Serve the page in the browser."""
     with _rag(corpus, index, llm) as rag:
-        rag.documents()  # builds the index, or says why it cannot be, before the server starts
         _note(f"Answers: {rag.model}. Loading the page ...")
         from rag.surfaces.server import serve as run
 
-        run(
-            rag,
-            rag.settings.host if host is None else host,
-            rag.settings.port if port is None else port,
-            on_ready=lambda url: _note(f"Open {url}  (Ctrl-C stops)"),
-        )
+        run(rag, host, port, on_ready=lambda url: _note(f"Open {url}  (Ctrl-C stops)"))
 
 
 @app.command("list")

@@ -79,6 +79,19 @@ def test_a_table_is_a_table_again_when_it_is_put_together() -> None:
     assert [line.count("|") for line in whole.splitlines()] == [3, 3, 3, 3]
 
 
+def test_the_head_of_a_table_is_no_claim_but_a_row_is() -> None:
+    assert [d.text for d in drafts([SAMPLES[5]]) if d.text] == ["Water | 2 crowns", "Power | 5 crowns"]
+    assert [d.text for d in drafts(["| Water | cheap |\n| Power | dear |\n"]) if d.text] == [
+        "Water | cheap",
+        "Power | dear",
+    ]
+
+
+def test_a_code_block_is_one_claim() -> None:
+    assert [d.text for d in drafts([SAMPLES[7]])] == ["```\ncode. More code.\n```", "Done."]
+    assert [d.text for d in drafts(["```\nnever closed"])] == ["```\nnever closed"]
+
+
 def test_a_sentence_is_given_out_as_soon_as_the_next_one_begins() -> None:
     segmenter = Segmenter()
     assert list(segmenter.feed("It has 14 berths [1]. ")) == []

@@ -1,0 +1,143 @@
+"""The page: bar, chat, composer and source panel, and what sets them off.
+
+Knows `Talk`, `render` and a few facts of Rag.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from fastapi import FastAPI
+
+from rag.errors import RagError
+from rag.surfaces.page import render
+from rag.surfaces.page.replies import Replies
+from rag.surfaces.page.talk import ASK, Talk
+from rag.surfaces.page.theme import theme
+
+if TYPE_CHECKING:
+    from rag.engine import Rag
+
+TITLE = "Ask the documents"
+HERE = Path(__file__).parent
+
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' "
+    "rx='4' fill='%2322676c'/%3E%3Cpath d='M4 5h8M4 8h8M4 11h5' stroke='white' stroke-width='1.5'/%3E%3C/svg%3E"
+)
+CONCURRENT_ANSWERS = 4  # over all open pages; further questions wait their turn
+
+
+def mount(app: FastAPI, rag: Rag) -> FastAPI:
+    """The same app with the page at "/"; routes added later would not be reached."""
+    script = (HERE / "page.js").read_text("utf-8")
+    gr.mount_gradio_app(
+        app,
+        page(rag),
+        path="/",
+        theme=theme(),
+        css=(HERE / "page.css").read_text("utf-8"),
+        head=f'<link rel="icon" href="{ICON}"><script>{script}</script>',
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        allowed_paths=[],
+        max_file_size=1,
+    )
+    return app
+
+
+def page(rag: Rag) -> gr.Blocks:
+    """The page, not yet served."""
+    talk, made = Talk(Replies(rag)), _made(rag)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, fill_height=True) as blocks:
+        with gr.Row(elem_id="bar"):
+            gr.HTML(lambda: _heading(rag, made), elem_id="heading", padding=False)
+            fresh = gr.Button("New chat", elem_id="new-chat", size="sm", scale=0, min_width=90)
+        with gr.Row(elem_id="desk"):
+            with gr.Column(elem_id="talk", min_width=0):
+                chat = _chat(rag)
+                box = gr.Textbox(
+                    placeholder="Ask about the documents",
+                    show_label=False,
+                    label="Your question",
+                    container=False,
+                    lines=1,
+                    max_lines=8,
+                    autofocus=True,
+                    submit_btn=ASK,
+                    stop_btn=False,
+                    elem_id="box",
+                )
+            with gr.Column(elem_id="side", min_width=0):
+                gr.HTML(lambda: _panel(rag), elem_id="panel", padding=False)
+        _wire(talk, chat, box, fresh)
+    return blocks.queue(default_concurrency_limit=CONCURRENT_ANSWERS, max_size=64)
+
+
+def _chat(rag: Rag) -> gr.Chatbot:
+    return gr.Chatbot(
+        show_label=False,
+        label="Conversation",
+        container=False,
+        layout="panel",
+        height=None,
+        elem_id="chat",
+        buttons=["copy"],
+        placeholder='<div class="welcome">What would you like to know?</div>',
+        examples=[{"text": question} for question in rag.starters()],
+        latex_delimiters=[],
+        sanitize_html=True,
+        allow_tags=False,
+        line_breaks=False,
+        group_consecutive_messages=False,
+    )
+
+
+def _wire(talk: Talk, chat: gr.Chatbot, box: gr.Textbox, fresh: gr.Button) -> None:
+    """What happens on Enter, on a starter, on retry, on stop and on a new chat."""
+    both: dict[str, Any] = {"outputs": [box, chat], "api_visibility": "private", "show_progress": "hidden"}
+    slow = both | {"trigger_mode": "once", "concurrency_id": "answers", "concurrency_limit": CONCURRENT_ANSWERS}
+    running = [
+        box.submit(talk.ask, [box, chat], **slow),
+        chat.example_select(talk.start, [chat], **slow),
+        chat.retry(talk.again, [chat], **slow),
+    ]
+    box.stop(talk.stop, [chat], queue=False, cancels=running, **both)
+    fresh.click(talk.forget, None, queue=False, cancels=running, js="() => { closePanel(); }", **both)
+
+
+def _made(rag: Rag) -> str:
+    if rag.model == "extractive":
+        return "No LLM configured: answers are quoted from the documents."
+    return f"Answers by {rag.model}, checked against the documents."
+
+
+def _heading(rag: Rag, made: str) -> str:
+    try:
+        count = len(rag.documents())
+        state = "1 document." if count == 1 else f"{count} documents."
+    except RagError as error:
+        state = str(error)
+    return f"<h1>{TITLE}</h1><p>{render.escape(f'{made} {state}')}</p>"
+
+
+def _panel(rag: Rag) -> str:
+    try:
+        listed = "".join(
+            f'<li>{render.escape(one.title)} <span class="place">{render.escape(one.source)}</span></li>'
+            for one in rag.documents()
+        )
+    except RagError:  # the heading says so
+        listed = ""
+    return (
+        '<aside aria-label="Sources"><nav class="numbers" hidden></nav><div class="opened" tabindex="-1" hidden></div>'
+        '<div class="closed"><h2>Sources</h2><p>Choose a number in an answer to read the passage it comes from.</p>'
+        f'<h2>Documents</h2><ul class="documents">{listed}</ul></div></aside>'
+    )

@@ -1,0 +1,90 @@
+"""A model's Markdown as HTML that can only format: emphasis, lists, tables, code. Never links, images or HTML.
+
+Knows nothing of answers. Text and code come out as entities, so that nothing reads them as markup again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+
+OPEN, CLOSE = "\ue000", "\ue001"  # around a mark on its way through Markdown; foreign text loses these characters
+UNSUPPORTED = "x"
+
+_ACTIVE = re.compile(r"[^\w ]|_|[\u0080-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000]")
+_UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ue000\ue001\ufffe\uffff]")
+_OFF = ("link", "image", "autolink", "html_inline", "html_block", "reference", "entity", "lheading")
+
+
+def escape(text: str) -> str:
+    """The text with every character that is neither a letter, a digit nor a space as an entity: one line, no markup.
+
+    What cannot be shown (control characters but tab and newline, half surrogates) becomes U+FFFD.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", _UNSHOWABLE.sub("\ufffd", text))
+
+
+def markdown_html(pieces: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """The pieces, joined, as HTML on one line; the marks of each piece stand behind it, between OPEN and CLOSE."""
+    text = "".join(_with_marks(_UNSHOWABLE.sub("\ufffd", piece), marks) for piece, marks in pieces)
+    parser = _parser()
+    tokens = parser.parse(text)
+    for token in _all(tokens):
+        token.attrs = {name: value for name, value in token.attrs.items() if name == "start"}
+    html: str = parser.renderer.render(tokens, parser.options, {})
+    return html.replace("\n", "")  # between blocks only: those of the text are entities
+
+
+def _with_marks(piece: str, marks: Sequence[str]) -> str:
+    """The piece with its marks where Markdown keeps them: in the last cell of a row, after the end of a code block."""
+    written = "".join(f" {OPEN}{mark}{CLOSE}" for mark in marks)
+    if not written:
+        return piece
+    if piece.endswith("|"):
+        return f"{piece[:-1]}{written} |"
+    return f"{piece}\n\n{written.strip()}" if piece.endswith(("```", "~~~")) else piece + written
+
+
+@cache
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table").disable(_OFF)
+    parser.add_render_rule("text", _text)
+    parser.add_render_rule("code_inline", _code)
+    parser.add_render_rule("code_block", _block)
+    parser.add_render_rule("fence", _block)
+    parser.add_render_rule("softbreak", _space)
+    return parser
+
+
+def _all(tokens: Iterable[Token]) -> Iterable[Token]:
+    for token in tokens:
+        yield token
+        yield from _all(token.children or ())
+
+
+def _escape_but_marks(text: str) -> str:
+    parts = re.split(f"({OPEN}(?:[0-9]+|{UNSUPPORTED}){CLOSE})", text)
+    return "".join(part if number % 2 else escape(part) for number, part in enumerate(parts))
+
+
+def _text(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    return _escape_but_marks(tokens[index].content)
+
+
+def _code(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    return f"<code>{_escape_but_marks(tokens[index].content)}</code>"
+
+
+def _block(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    return f"<pre><code>{_escape_but_marks(tokens[index].content)}</code></pre>"
+
+
+def _space(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+    return " "

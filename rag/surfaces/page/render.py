@@ -1,0 +1,175 @@
+"""An answer as HTML for the chat: one line, every character of foreign text an entity.
+
+Knows the types of an answer and nothing of Gradio or of the web. Gradio's chat reads messages as Markdown with HTML,
+where a document could draw a form, fetch a picture or cover the page. One line that begins with `<div ` is an HTML
+block to Markdown and stays as it is, and an entity is never markup; so foreign text is shown, and does nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from html.parser import HTMLParser
+
+from rag.answering.types import Answer, Citation, Sentence
+from rag.surfaces.page.markdown import CLOSE, OPEN, UNSUPPORTED, markdown_html
+from rag.surfaces.page.markdown import escape as escape
+
+NOT_FOUND = "not found in the documents"
+
+_MORE = '<p class="working">Reading on &#8230;</p>'
+_MARKS = re.compile(r"(?:[ \u00a0]?\[\d+\])+")  # what the answer writes after a cited sentence: " [1][2]"
+_SENTINEL = re.compile(f" ?{OPEN}([0-9]+|{UNSUPPORTED}){CLOSE}")
+
+
+def asked(question: str) -> str:
+    """The user's message, shown literally."""
+    return f'<div class="asked">{escape(question)}</div>'
+
+
+def working(words: str) -> str:
+    """A reply that has nothing to show yet but what is being done."""
+    return f'<div class="reply"><p class="working">{escape(words)}</p></div>'
+
+
+def failed(message: str, shown: str = "") -> str:
+    """A reply that says what went wrong, under what was said before, if anything was."""
+    line = f'<p class="label">No answer could be made</p><p class="failure">{escape(message)}</p>'
+    return _ended(shown, line) if 'class="said' in shown else f'<div class="reply failed">{line}</div>'
+
+
+def stopped(shown: str) -> str:
+    """The same reply, ended where the user stopped it."""
+    note = '<p class="note">Stopped.</p>'
+    return _ended(shown, note) if 'class="said' in shown else f'<div class="reply">{note}</div>'
+
+
+def reply(
+    answer: Answer, turn: int, passage: Callable[[Citation], tuple[str, str]], *, markdown: bool, done: bool = True
+) -> str:
+    """The answer, with what was searched where that differs from the question, and the passages behind its citations.
+
+    :param turn: number of this question in the conversation; it keeps anchors apart: `#src-<turn>-<n>`.
+    :param passage: what stands before and after a citation's quote in its document.
+    :param markdown: whether a model wrote the text; text of documents is shown literally.
+    :param done: whether the answer is whole.
+    """
+    kind = "reply declined" if answer.abstained else "reply"
+    parts = [_searched(answer), _said(answer, turn, markdown)]
+    if answer.abstained and answer.reason and answer.reason not in answer.text:
+        parts.append(f'<p class="note">{escape(answer.reason)}</p>')
+    if not done:
+        parts.append(_MORE)
+    cards = "".join(source(citation, turn, *passage(citation)) for citation in answer.citations)
+    parts.append(f'<div class="sources">{cards}</div>' if cards else "")
+    return f'<div class="{kind}">{"".join(parts)}</div>'
+
+
+def source(citation: Citation, turn: int, before: str, after: str) -> str:
+    """One passage for the panel: title, place, and the quote marked within what stands around it."""
+    page = f"page {citation.page}" if citation.page is not None else ""
+    place = " · ".join(part for part in (citation.section, page, citation.source) if part)
+    passage = f"{escape(before)}<mark>{_quote(citation)}</mark>{escape(after)}"
+    return (
+        f'<section class="source" id="src-{turn}-{citation.number}">'
+        f'<h3 class="title">{escape(citation.title)}</h3><p class="place">{escape(place)}</p>'
+        f'<p class="passage">{passage}</p></section>'
+    )
+
+
+def plain(shown: str) -> str:
+    """What a message says, as plain text, citations as `[n]`; "" for one that only reports a failure or a stop."""
+    reader = _Plain()
+    reader.feed(shown)
+    reader.close()
+    return re.sub(r"\n{3,}", "\n\n", "".join(reader.pieces)).strip()
+
+
+def _ended(shown: str, last: str) -> str:
+    return shown.replace(_MORE, "").removesuffix("</div>") + last + "</div>"
+
+
+def _searched(answer: Answer) -> str:
+    if answer.query.split() == answer.question.split():
+        return ""
+    return f'<p class="searched">Searched for: <span class="query">{escape(answer.query)}</span></p>'
+
+
+def _quote(citation: Citation) -> str:
+    """The quote; the part that carries the claim stands out where it is not nearly the whole."""
+    start, end = citation.highlight
+    quote = citation.quote
+    if end <= start or end - start > 0.9 * len(quote):
+        return escape(quote)
+    return f"{escape(quote[:start])}<b>{escape(quote[start:end])}</b>{escape(quote[end:])}"
+
+
+def _said(answer: Answer, turn: int, markdown: bool) -> str:
+    links = {citation.number: _link(citation, turn) for citation in answer.citations}
+    pieces = list(_pieces(answer.text, answer.sentences))
+    if markdown and answer.sentences:
+        body = markdown_html(pieces)
+        marked = _SENTINEL.sub(lambda found: _mark(found[1], links), body)
+        return f'<div class="said written">{marked}</div>'
+    html = "".join(_literal(text) + "".join(_mark(mark, links) for mark in marks) for text, marks in pieces)
+    return f'<div class="said literal"><p>{html}</p></div>'
+
+
+def _literal(text: str) -> str:
+    """The text, or the step to the next paragraph where it is nothing but that."""
+    return "</p><p>" if text.isspace() and "\n" in text else escape(text)
+
+
+def _pieces(text: str, sentences: Sequence[Sentence]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The text in order, each sentence with the marks that follow it; the answer's own `[n]` are left out."""
+    cursor = 0
+    for sentence in sentences:
+        if gap := text[cursor : sentence.start]:
+            yield gap, ()
+        marks = tuple(dict.fromkeys(str(citation.number) for citation in sentence.citations))
+        yield text[sentence.start : sentence.end], marks if sentence.supported else (*marks, UNSUPPORTED)
+        written = _MARKS.match(text, sentence.end) if marks else None
+        cursor = written.end() if written else sentence.end
+    if rest := text[cursor:]:
+        yield rest, ()
+
+
+def _mark(mark: str, links: dict[int, str]) -> str:
+    return f' <span class="unfounded">{NOT_FOUND}</span>' if mark == UNSUPPORTED else links.get(int(mark), "")
+
+
+def _link(citation: Citation, turn: int) -> str:
+    place = ", ".join(part for part in (citation.title, citation.section) if part)
+    number = citation.number
+    return f'<a href="#src-{turn}-{number}" class="cite" title="{escape(place)}">{number}</a>'
+
+
+class _Plain(HTMLParser):
+    """Reads what was asked or said out of a message's HTML."""
+
+    BLOCKS = frozenset({"p", "li", "tr", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote"})
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.pieces: list[str] = []
+        self._open: list[tuple[str, str]] = []  # (tag, class) of the elements around
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("br", "hr"):
+            self._add("\n")
+            return
+        self._open.append((tag, dict(attrs).get("class") or ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._open and self._open[-1][0] == tag:
+            self._add("\n" if tag in self.BLOCKS else " " if tag in ("td", "th") else "")
+            self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        classes = [name for _, name in self._open]
+        if "unfounded" not in classes:
+            self._add(f" [{data}]" if "cite" in classes else data)
+
+    def _add(self, text: str) -> None:
+        if any(name == "asked" or name.startswith("said") for _, name in self._open):
+            self.pieces.append(text)

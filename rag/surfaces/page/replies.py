@@ -1,0 +1,83 @@
+"""`respond`: a question becomes replies that grow sentence by sentence, as HTML.
+
+Knows Rag and what it says; nothing of Gradio.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from rag.answering.types import Answer, Citation, Done, Retrieved, Said, Searching, Sentence, Turn
+from rag.errors import RagError
+from rag.retrieval.types import Hit
+from rag.surfaces.page import render
+
+if TYPE_CHECKING:
+    from rag.engine import Rag
+
+logger = logging.getLogger(__name__)
+
+UNEXPECTED = (
+    "Something went wrong here, and no answer was made. What happened is in the server's log; please try again."
+)
+CONTEXT_CHARS = 400  # shown on each side of a quote whose passage is not among the hits
+
+
+class Replies:
+    """Makes the replies of one page out of what a Rag says."""
+
+    def __init__(self, rag: Rag) -> None:
+        self._rag = rag
+
+    def respond(self, message: str, history: Sequence[Turn], turn: int = 1) -> Generator[str, None, None]:
+        """The reply as it grows, each time whole. It never raises: what goes wrong is said in the reply.
+
+        :param turn: number of this question in the conversation, for the anchors of its citations.
+        """
+        shown = ""
+        try:
+            for shown in self._grow(message, history, turn):
+                yield shown
+        except (RagError, ValueError) as error:
+            message = str(error)
+            yield render.failed(message[:1].upper() + message[1:], shown)
+        except Exception:
+            logger.exception("The page could not answer")
+            yield render.failed(UNEXPECTED, shown)
+
+    def _grow(self, message: str, history: Sequence[Turn], turn: int) -> Iterator[str]:
+        query, said = message, list[Sentence]()
+        hits: tuple[Hit, ...] = ()
+        yield render.working("Searching the documents …")
+        with closing(self._rag.stream(message, history=list(history))) as events:
+            for event in events:
+                match event:
+                    case Searching():
+                        query = event.query
+                    case Retrieved():
+                        hits = event.hits
+                        yield render.working("Reading what was found …")
+                    case Said():
+                        said.append(event.sentence)
+                        partly = Answer(message, query, event.so_far, False, "", 0, tuple(said), hits, "", 0)
+                        yield self._shown(partly, turn, done=False)
+                    case Done():
+                        yield self._shown(event.answer, turn, done=True)
+
+    def _shown(self, answer: Answer, turn: int, *, done: bool) -> str:
+        def passage(citation: Citation) -> tuple[str, str]:
+            return self._around(citation, answer.hits)
+
+        return render.reply(answer, turn, passage, markdown=self._rag.model != "extractive", done=done)
+
+    def _around(self, citation: Citation, hits: Sequence[Hit]) -> tuple[str, str]:
+        """What stands before and after the quote: the rest of its passage, or else of its surroundings."""
+        for hit in hits:
+            if hit.source == citation.source and hit.start <= citation.start and citation.end <= hit.end:
+                return hit.text[: citation.start - hit.start], hit.text[citation.end - hit.start :]
+        text = self._rag.document_text(citation.source)
+        first = max(0, citation.start - CONTEXT_CHARS)
+        return text[first : citation.start], text[citation.end : citation.end + CONTEXT_CHARS]

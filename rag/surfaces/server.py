@@ -1,0 +1,298 @@
+"""One port for the page and the health check, and the gate in front of all of it.
+
+Knows HTTP and Rag. What is served here are somebody's own documents, on their own machine: a request is let in only
+under a name of this machine, and a change only from a page that this server sent. There is no sign-in, so nothing but
+loopback is listened on.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import logging
+import os
+import socket
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from rag.errors import ConfigError, RagError
+
+if TYPE_CHECKING:
+    from rag.engine import Rag
+
+MAX_BODY_BYTES = 8 * 2**20  # a long conversation with its passages; files are not sent
+SHUTDOWN_S = 2  # an open tab holds a stream that never ends by itself
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+# Gradio needs inline and evaluated scripts of its own; what matters is that nothing is fetched from or sent elsewhere.
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self'; frame-src 'none'; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+_ENVIRONMENT = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000",  # else it loads pandas to sum up its events after each one
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_OFFLINE": "1",
+}
+
+
+def build_app(rag: Rag) -> FastAPI:
+    """The whole application: `GET /healthz`, the page at "/", and the gate around both."""
+    os.environ.update(_ENVIRONMENT)  # read when Gradio is imported and when the page is built
+    from rag.surfaces.page.layout import mount
+
+    app = FastAPI(title="rag", docs_url=None, redoc_url=None)
+    errors_as_json(app)
+
+    @app.get("/healthz")
+    def healthz() -> JSONResponse:
+        """Whether questions can be answered, and from how much."""
+        health = rag.health()
+        return JSONResponse(health, 200 if health["ready"] else 503)
+
+    @app.post("/gradio_api/upload", include_in_schema=False)
+    def upload() -> JSONResponse:
+        """Gradio would take any file from anyone; the page sends none."""
+        return _error(404, "Files cannot be sent here.", "not_found")
+
+    mount(app, rag)  # last: what is added after it is not reached
+    app.add_middleware(BodyLimit, limit=MAX_BODY_BYTES)
+    app.add_middleware(Gate, hosts={rag.settings.host, *rag.settings.allowed_hosts})
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+def errors_as_json(app: FastAPI) -> None:
+    """Have every error of the app's own routes answered as `{"error": {"message", "type", "param"}}`."""
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(RagError, _rag_error)
+
+
+def serve(
+    rag: Rag, host: str | None = None, port: int | None = None, on_ready: Callable[[str], None] | None = None
+) -> None:
+    """Serve until interrupted.
+
+    :param on_ready: called with the address once it answers.
+    :raises RagError: there is nothing to serve.
+    :raises ConfigError: an address other than loopback, or a port that cannot be had.
+    """
+    host = rag.settings.host if host is None else host
+    rag.documents()  # builds the index, or says why it cannot be, before anyone connects
+    listener = _listen(host, rag.settings.port if port is None else port)
+    with listener:
+        config = uvicorn.Config(
+            lambda: build_app(rag),
+            factory=True,  # built within the loop: without one, Gradio makes loops that it never closes
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+            lifespan="on",
+        )
+        server = _Server(config, on_ready, _url(host, listener.getsockname()[1]))
+        logging.getLogger("uvicorn.error").addFilter(_not_a_cut_stream)
+        try:
+            server.run(sockets=[listener])
+        except KeyboardInterrupt:
+            return
+    if not server.started:
+        raise ConfigError("The page could not be started. The log above says why.")
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[str], None] | None, url: str) -> None:
+        super().__init__(config)
+        self._on_ready, self._url = on_ready, url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self._on_ready:
+            self._on_ready(self._url)
+
+
+class SecurityHeaders:
+    """Puts the security headers on every response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class Gate:
+    """Lets in what was asked for under one of the names, and changes only from pages of the same origin.
+
+    The first stops DNS rebinding, the second requests that another site's page makes a browser send. Programs other
+    than browsers send no Origin and are not hindered.
+
+    :param hosts: names besides those of loopback, without ports.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Collection[str] = ()) -> None:
+        self._app = app
+        self._named = frozenset(host.lower() for host in hosts if not _is_loopback(host))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        refused = self._refusal(scope, Headers(scope=scope))
+        if refused is None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await refused(scope, receive, send)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> JSONResponse | None:
+        host = headers.get("host", "")
+        name = _hostname(f"//{host}")
+        if not (_is_loopback(name) or name in self._named):
+            message = "This server is not known under this name. RAG_ALLOWED_HOSTS can add it."
+            return _error(400, message, "invalid_request_error", "Host")
+        origin = headers.get("origin")
+        if origin is None or scope.get("method") in SAFE_METHODS or self._same(origin, host):
+            return None
+        return _error(403, "Requests from other sites' pages are refused.", "forbidden", "Origin")
+
+    def _same(self, origin: str, host: str) -> bool:
+        """Whether the page came from here: from this very address, or from a name that a proxy serves us under."""
+        scheme, _, place = origin.lower().partition("://")
+        return scheme in ("http", "https") and (place == host.lower() or _hostname(origin) in self._named)
+
+
+class BodyLimit:
+    """Refuses bodies above `limit` bytes. One without a declared length is read whole before it is passed on."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        declared = headers.get("content-length", "0")
+        too_large = not declared.isdecimal() or int(declared) > self._limit
+        if not too_large and "transfer-encoding" in headers:
+            body = await self._read(receive)
+            too_large = body is None
+            receive = _replay(body or b"", receive)
+        if too_large:
+            refused = _error(413, f"The request is larger than {self._limit:,} bytes.", "invalid_request_error")
+            await refused(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        """The whole body, or None once it is too large."""
+        body = b""
+        while len(body) <= self._limit:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body", False):
+                return body if len(body) <= self._limit else None
+        return None
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return first.pop() if first else await receive()
+
+    return replayed
+
+
+def _hostname(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # such as an unclosed bracket
+        return ""
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there.
+
+    :raises ConfigError: not loopback, or not to be had.
+    """
+    if not _is_loopback(host):
+        raise ConfigError(
+            f"{host} can be reached from other machines, and there is no sign-in yet. Serve on 127.0.0.1, behind a "
+            "reverse proxy that authenticates, and name the proxy's host in RAG_ALLOWED_HOSTS."
+        )
+    name = host.strip("[]")
+    listener = socket.socket(socket.AF_INET6 if ":" in name else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((name, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        why = "is in use" if getattr(error, "errno", None) == errno.EADDRINUSE else f"cannot be used ({error})"
+        raise ConfigError(
+            f"Port {port} on {host} {why}. Stop what holds it, or choose another with --port or RAG_PORT."
+        ) from error
+    return listener
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:  # any other name
+        return False
+
+
+def _url(host: str, port: int) -> str:
+    name = host.strip("[]")
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def _not_a_cut_stream(record: logging.LogRecord) -> bool:
+    """False for the trace of a stream that ended because the server did."""
+    return "CancelledError" not in record.getMessage()
+
+
+def _error(status: int, message: str, kind: str, param: str | None = None) -> JSONResponse:
+    return JSONResponse({"error": {"message": message, "type": kind, "param": param}}, status)
+
+
+def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    kind = "not_found" if error.status_code == 404 else "invalid_request_error"
+    return _error(error.status_code, str(error.detail), kind)
+
+
+def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    return _error(422, str(first["msg"]), "invalid_request_error", ".".join(str(part) for part in first["loc"][1:]))
+
+
+def _rag_error(request: Request, error: Exception) -> JSONResponse:
+    return _error(503, str(error), type(error).__name__)
