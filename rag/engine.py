@@ -41,6 +41,7 @@ from rag.retrieval.generation import Generation
 from rag.retrieval.ingest import Progress
 from rag.retrieval.library import Library
 from rag.retrieval.retriever import HybridRetriever
+from rag.retrieval.spelling import corrected
 from rag.retrieval.types import Hit, IngestReport
 from rag.settings import Settings
 
@@ -132,7 +133,7 @@ class Rag:
         if intent == "overview":
             asked = Question(text, text, "overview", turns)
         else:
-            asked = Question(text, condense(text, turns), "fact", turns)
+            asked = Question(text, _query(text, turns, generation), "fact", turns)
         yield Searching(asked.query)
         hits = self._retrieve(generation, asked, sources)
         yield Retrieved(tuple(hits))
@@ -151,7 +152,7 @@ class Rag:
         turns = _turns(history)
         generation = self._library.ready()
         _check_sources(generation, sources)
-        return HybridRetriever(generation, self._embedder).search(condense(text, turns), k, sources)
+        return HybridRetriever(generation, self._embedder).search(_query(text, turns, generation), k, sources)
 
     def check(self, claim: str, texts: Sequence[str]) -> Support:
         """Whether one of the texts bears out the claim, where, and if not, which guard failed."""
@@ -274,6 +275,12 @@ class Rag:
             model=self.model,
             seconds=time.perf_counter() - started,
         )
+
+
+def _query(text: str, turns: History, generation: Generation) -> str:
+    """What is searched for a question: with what it leaves out, and in the documents' spelling."""
+    lexical = generation.lexical
+    return corrected(condense(text, turns), lexical.vocabulary, lexical.knows)
 
 
 def _turns(history: History) -> tuple[Turn, ...]:

@@ -45,15 +45,13 @@ class ExtractiveAnswerer:
 
 
 def _chosen(reading: Reading) -> list[ScoredSentence]:
-    """The best sentence for each half of the question, then the best of all while they are near enough.
+    """The best sentence for each half of the question; where it has one part only, the best that are near enough.
 
     Sentences of one passage are brought into its order and the passages keep theirs, so that they read on.
     """
     best = reading.sentences[0]
-    chosen = list(reading.clauses or (best,))[:MAX_SENTENCES]
-    for sentence in reading.sentences:
-        if len(chosen) < MAX_SENTENCES and sentence not in chosen and sentence.score >= best.score - _MAX_BEHIND:
-            chosen.append(sentence)
+    near = [sentence for sentence in reading.sentences if sentence.score >= best.score - _MAX_BEHIND]
+    chosen = (reading.clauses or near)[:MAX_SENTENCES]
     passages = list(dict.fromkeys((s.hit.source, s.hit.start) for s in chosen))
     return sorted(chosen, key=lambda s: (passages.index((s.hit.source, s.hit.start)), s.span.start))
 

@@ -89,9 +89,7 @@ class Reader:
 
     def _unknown(self, query: str) -> tuple[str, ...]:
         found = re.findall(r"[^\W_]+", query)
-        return tuple(
-            dict.fromkeys(w for w in found if words(w) and not any(self._lexical.knows(stem) for stem in words(w)))
-        )
+        return tuple(dict.fromkeys(word for word in found if not self._lexical.knows(word)))
 
 
 def _scored(place: tuple[Hit, Span], score: float) -> ScoredSentence:

