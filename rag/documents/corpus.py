@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import json
+import logging
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rag.errors import CorpusError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ class Corpus:
         file = self._data / "excluded.json"
         try:
             return set(json.loads(file.read_text("utf-8"))) if file.exists() else set()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise CorpusError(
                 f"The list of what is excluded, {file}, is damaged ({error}). Mend or delete it."
             ) from error
@@ -115,23 +120,47 @@ class Corpus:
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
                 path = Path(folder, name)
-                if name.startswith((".", "~$")) or (path.is_symlink() and not path.resolve().is_relative_to(root)):
+                if name.startswith((".", "~$")):
                     continue
-                if path.is_file():
-                    yield path.relative_to(self.path).as_posix(), path.stat()
+                if not _is_unicode(path):
+                    log.warning("%a is left out: its name is not UTF-8. Rename it.", str(path))
+                    continue
+                try:
+                    info = path.stat()
+                    outside = path.is_symlink() and not path.resolve().is_relative_to(root)
+                except OSError:  # a link in a circle or to nowhere, or a file that has just gone
+                    continue
+                if stat.S_ISREG(info.st_mode) and not outside:
+                    yield path.relative_to(self.path).as_posix(), info
 
     def _copy(self, file: Path, name: Path) -> str:
         root = self.path.resolve()
         if file.resolve().is_relative_to(root):
             return file.resolve().relative_to(root).as_posix()
         target, number = self.path / name, 1
-        while target.exists() and target.read_bytes() != file.read_bytes():
+        while target.exists() and not (target.is_file() and filecmp.cmp(target, file, shallow=False)):
             number += 1
             target = self.path / name.with_name(f"{name.stem}-{number}{name.suffix}")
         if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
+            beside = target.with_name(f".{target.name}.part")
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, beside)
+                beside.replace(target)
+            except OSError as error:
+                beside.unlink(missing_ok=True)
+                raise CorpusError(
+                    f"{file} could not be copied to {target} ({error.strerror}). Free some space or check the rights."
+                ) from error
         return target.relative_to(self.path).as_posix()
+
+
+def _is_unicode(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _files(path: Path) -> Iterator[tuple[Path, Path]]:

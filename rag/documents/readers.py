@@ -92,7 +92,7 @@ def _bytes_of(path: Path, max_bytes: int) -> bytes:
 def _read_text(source: str, data: bytes) -> Document:
     text = clean(decode(data))
     first, _, rest = text.lstrip("\n").partition("\n")
-    is_title = 0 < len(first.strip()) < _MAX_TITLE_CHARS and rest.startswith("\n")
+    is_title = 0 < len(first.strip()) < _MAX_TITLE_CHARS and not rest.partition("\n")[0].strip() and rest != ""
     return Document(source, first.strip() if is_title else _stem(source), text)
 
 

@@ -9,7 +9,8 @@ from rag.documents.types import Span
 MAX_SENTENCE_CHARS = 700  # beyond it, text without an end is cut at a space: it must fit a passage
 
 _END = re.compile(
-    r"""(?:[.!?\u2026]+["'\u201d\u2019)\]*_]*(?:\[\d+\])*(?=\s)    # Western: marks, closing quotes, then space
+    r"""(?:(?<![.!?\u2026])[.!?\u2026]++["'\u201d\u2019)\]*_]*+(?:\[\d+\])*+(?=\s)
+            # Western: all marks of a run, closing quotes, notes, then space; never tried again from within the run
         |[\u3002\uff01\uff1f\uff1b]+["'\u201d\u2019\u300d\u300f\uff09)]*)  # Chinese, Japanese: no space needed
     \s*""",
     re.VERBOSE,
@@ -71,7 +72,7 @@ def _pieces(text: str, span: Span) -> list[Span]:
     while end - start > MAX_SENTENCE_CHARS:
         cut = max(text.rfind(space, start, start + MAX_SENTENCE_CHARS) for space in " \n")
         cut = cut if cut > start else start + MAX_SENTENCE_CHARS
-        pieces.append(Span(start, cut))
+        pieces.append(Span(start, start + len(text[start:cut].rstrip())))
         start = cut
         while text[start].isspace():
             start += 1

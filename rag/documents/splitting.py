@@ -6,7 +6,7 @@ Offsets are carried through, never searched for: a passage is cut from its docum
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from rag.documents.sentences import sentence_spans
 from rag.documents.structure import Block, blocks
@@ -22,22 +22,24 @@ def split(document: Document) -> list[Passage]:
     A heading with nothing below it is a passage of its own, so that what it says can be found.
     """
     passages: list[Passage] = []
-    for sections, group in groupby(_quotable(document), key=lambda block: (block.sections, _page(document, block))):
-        sentences = [span for block in group for span in _sentences(document.text, block)]
-        passages += [_passage(document, sections[0], held) for held in _packed(document.text, sentences)]
+    for (_, sections, _), group in groupby(_quotable(document), key=lambda found: _place(document, *found)):
+        sentences = [span for _, block in group for span in _sentences(document.text, block)]
+        passages += [_passage(document, sections, held) for held in _packed(document.text, sentences)]
     return passages
 
 
-def _quotable(document: Document) -> Iterator[Block]:
-    found = list(blocks(document))
-    for block, following in zip(found, [*found[1:], None], strict=True):
+def _quotable(document: Document) -> Iterator[tuple[int, Block]]:
+    """The blocks to quote, each with the number of headings so far: two sections may have the same name."""
+    headings = 0
+    for block, following in zip_longest(found := list(blocks(document)), found[1:]):
+        headings += block.kind == "heading"
         bare = following is None or (following.kind == "heading" and len(following.sections) <= len(block.sections))
         if block.kind != "heading" or bare:
-            yield block
+            yield headings, block
 
 
-def _page(document: Document, block: Block) -> int | None:
-    return document.page_at(block.span.start)
+def _place(document: Document, headings: int, block: Block) -> tuple[int, tuple[str, ...], int | None]:
+    return headings, block.sections, document.page_at(block.span.start)
 
 
 def _sentences(text: str, block: Block) -> list[Span]:

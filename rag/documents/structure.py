@@ -17,12 +17,12 @@ from rag.documents.types import Document, Span
 Kind = Literal["heading", "paragraph", "item", "row", "code"]
 
 _LINE = re.compile(r"[^\n]*\n?")
-_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
-_FENCE = re.compile(r" {0,3}(```+|~~~+)")
+_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*)$")
+_FENCE = re.compile(r" {0,3}(```+(?=[^`]*$)|~~~+)")
 _ITEM = re.compile(r"[ \t]*(?:[-*+\u2022\u25cf]|\d{1,3}[.)])[ \t]+(?=\S)")
 _ROW = re.compile(r"[ \t]*\|.*\|[ \t]*$")
 _RULE = re.compile(r"[ \t|:\-=_*]+$")  # a table's line below its header, or a horizontal rule
-_MARKUP = re.compile(r"[*_`]+(?=\S)|(?<=\S)[*_`]+")
+_MARKUP = re.compile(r"[*`]+(?=\S)|(?<=\S)[*`]+|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ def blocks(document: Document) -> Iterator[Block]:
 def first_heading(text: str) -> str:
     """The text of the first Markdown heading, without marks, or ""."""
     for kind, span in _lines(text, Span(0, len(text)), markdown=True):
-        if kind == "heading":
-            return _heading(text, span)[1]
+        if kind == "heading" and (title := _heading(text, span)[1]):
+            return title
     return ""
 
 
@@ -99,4 +99,6 @@ def _heading(text: str, span: Span) -> tuple[int, str]:
     match = _HEADING.match(text[span.start : span.end])
     if match is None:
         raise ValueError(f"not a heading: {text[span.start : span.end]!r}")
-    return len(match.group(1)), _MARKUP.sub("", match.group(2))
+    title = match.group(2).rstrip()
+    bare = title.rstrip("#")  # a closing mark, if a space stands before it: "C#" has none
+    return len(match.group(1)), _MARKUP.sub("", title if bare.rstrip() == bare and bare else bare.rstrip())

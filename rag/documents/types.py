@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 
@@ -57,6 +58,6 @@ class Passage:
     @property
     def embedding_text(self) -> str:
         """What is embedded and matched: title and section come in front, though never into a quote."""
-        named = () if self.title.isdigit() else (self.title,)
+        named = () if self.title.isdigit() and self.title == PurePosixPath(self.source).stem else (self.title,)
         heads = [part for part in (*named, self.section) if part]
         return "\n".join([" > ".join(heads), self.text]) if heads else self.text

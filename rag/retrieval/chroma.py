@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,17 @@ class DenseIndex:
 
     def __init__(self, path: Path) -> None:
         """:raises StoreError: the collection is missing or cannot be opened."""
-        self._client = _client(path)
+        client = None
         try:
-            self._collection = self._client.get_collection(_COLLECTION, embedding_function=None)
+            if not path.is_dir():
+                raise FileNotFoundError("the folder is missing")  # Chroma would make an empty one
+            client = _client(path)
+            self._collection = client.get_collection(_COLLECTION, embedding_function=None)
         except Exception as error:  # Chroma raises many kinds, some its own Rust types, for a damaged folder
-            self._client.close()
+            if client:
+                client.close()
             raise StoreError(f"Chroma cannot open {path}: {error}. Run `rag ingest --rebuild`.") from error
+        self.close = weakref.finalize(self, client.close)  # when the last search that uses it has ended
 
     @staticmethod
     def write(path: Path, passages: Sequence[Passage], vectors: Vectors) -> None:
@@ -66,10 +72,6 @@ class DenseIndex:
         )
         distances = (found["distances"] or [[]])[0]
         return [(id, max(-1.0, min(1.0, 1.0 - d))) for id, d in zip(found["ids"][0], distances, strict=True)]
-
-    def close(self) -> None:
-        """Let go of the files."""
-        self._client.close()
 
 
 def _client(path: Path) -> Client:

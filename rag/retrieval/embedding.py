@@ -130,9 +130,14 @@ class Embedder:
             return self._embeddings.model
         kind = type(self._embeddings).__name__
         model = next((str(v) for a in ("model", "model_name") if (v := getattr(self._embeddings, a, None))), "")
-        probe = self.query(_PROBE)
-        digest = hashlib.sha256(np.round(probe, 2).tobytes()).hexdigest()[:12]
-        return ":".join(part for part in (kind, model, str(len(probe)), digest) if part)
+        return ":".join(part for part in (kind, model, str(len(self.probe))) if part)
+
+    @cached_property
+    def probe(self) -> tuple[float, ...]:
+        """The vector of one fixed sentence, by which a foreign model is known again; () for a local one."""
+        if isinstance(self._embeddings, SentenceTransformerEmbeddings):
+            return ()
+        return tuple(round(float(value), 4) for value in self.query(_PROBE))
 
     def query(self, text: str) -> Vectors:
         """The vector of a query, (dimensions,)."""
@@ -162,7 +167,7 @@ class Embedder:
                 self._memory[key] = held[key]  # at the end: used last
             while len(self._memory) > _REMEMBERED:
                 del self._memory[next(iter(self._memory))]
-        return np.stack([held[key] for key in keys])
+        return np.stack([held[key] for key in keys]) if keys else np.zeros((0, 0), dtype=np.float32)
 
     def texts(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> Vectors:
         """The vectors of some texts, (len(texts), dimensions); `progress` is told how many are done, of how many."""
@@ -179,7 +184,11 @@ class Embedder:
 
     def _checked(self, vectors: list[list[float]], count: int) -> Vectors:
         """Chroma takes NaN and zero vectors without a word and then answers with garbage: refuse them here."""
-        array = np.asarray(vectors, dtype=np.float32)
+        try:
+            with np.errstate(over="ignore"):
+                array = np.asarray(vectors, dtype=np.float32)
+        except (TypeError, ValueError):  # rows of different lengths, or no numbers
+            array = np.zeros(0, dtype=np.float32)
         norms = np.linalg.norm(array, axis=-1, keepdims=True) if array.ndim == 2 else np.zeros(1)
         if array.ndim != 2 or len(array) != count or not np.isfinite(norms).all() or not (norms > 0).all():
             raise ModelError(

@@ -41,6 +41,7 @@ class Manifest:
     files: Mapping[str, tuple[int, int, str]]  # source to size, mtime in ns and SHA-256, for all files seen
     failed: Mapping[str, str]  # source to reason, for those that could not be read
     passages: int
+    probe: Sequence[float] = ()  # the vector of one fixed sentence, of a model that is not ours
     format: int = FORMAT
 
 
@@ -87,8 +88,11 @@ class Generation:
     @cached_property
     def vectors(self) -> dict[str, Vectors]:
         """The vector of each text that was embedded."""
-        rows = np.load(self.path / "vectors.npy")
-        return {p.embedding_text: row for p, row in zip(self.passages, rows, strict=True)}
+        try:
+            rows = np.load(self.path / "vectors.npy")
+            return {p.embedding_text: row for p, row in zip(self.passages, rows, strict=True)}
+        except (OSError, ValueError, EOFError) as error:
+            raise StoreError(f"The index at {self.path} is damaged ({error}). Run `rag ingest --rebuild`.") from error
 
     def close(self) -> None:
         """Let go of the files."""

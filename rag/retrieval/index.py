@@ -29,8 +29,10 @@ class IndexFolder:
             name = (self.path / "CURRENT").read_text("ascii").strip()
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{self.path}/CURRENT cannot be read ({error}). Run `rag ingest --rebuild`.") from error
+        except ValueError:  # damaged: as if there were none
+            return None
+        except OSError as error:
+            raise StoreError(f"{self.path}/CURRENT cannot be read ({error}). Mend or delete it.") from error
         generation = self.path / name
         return generation if name and generation.parent == self.path and generation.is_dir() else None
 
@@ -47,14 +49,14 @@ class IndexFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=timeout_s)
-        except OSError as error:
-            raise StoreError(
-                f"The index folder {self.path} cannot be written ({error.strerror}). Set RAG_INDEX_DIR to one that can."
-            ) from error
         except Timeout as error:
             raise IndexBusy(
                 f"Another process has been writing to the index at {self.path} for {timeout_s:.0f} s. "
                 "Wait until it ends, then try again."
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"The index folder {self.path} cannot be written ({error.strerror}). Set RAG_INDEX_DIR to one that can."
             ) from error
         try:
             yield
@@ -79,8 +81,11 @@ class IndexFolder:
     def clear(self) -> None:
         """Leave no generation in use: there is nothing to search any more."""
         (self.path / "CURRENT").unlink(missing_ok=True)
-        for number in self._numbers():
+        numbers = sorted(self._numbers())
+        for number in numbers:
             shutil.rmtree(self.path / f"gen-{number:06d}", ignore_errors=True)  # tried again at the next switch
+        if numbers:  # an empty folder keeps the count: a number used twice would be taken for the one already open
+            (self.path / f"gen-{numbers[-1]:06d}").mkdir(exist_ok=True)
 
     def _numbers(self) -> list[int]:
         return [int(path.name[4:]) for path in self.path.glob("gen-*") if path.name[4:].isdigit()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -58,7 +58,7 @@ class Ingestion:
             old = self._openable()
             if old and not rebuild:
                 check_embedder(old, self.embedder, self.folder.path)
-            known = old if old and not rebuild and _same_make(old.manifest) else None
+            known = old if old and not rebuild and same_make(old.manifest) else None
             files = file_digests(self.corpus, stamps, known.manifest if known else None)
             documents, failed = self._read(files, known)
             changes = _changes(old.documents if old else {}, documents)
@@ -107,8 +107,12 @@ class Ingestion:
     ) -> tuple[list[Passage], int]:
         """Write a new generation and switch to it; its passages, and how many were embedded for it."""
         passages = [passage for document in documents.values() for passage in split(document)]
+        if not passages:
+            raise CorpusError(f"None of the {len(files)} files in {self.corpus.path} holds any text but marks.")
         vectors, embedded = self._vectors(passages, known.vectors if known else {})
-        manifest = Manifest(self.embedder.name, SPLITTER, chroma.VERSION, files, failed, len(passages))
+        manifest = Manifest(
+            self.embedder.name, SPLITTER, chroma.VERSION, files, failed, len(passages), self.embedder.probe
+        )
         generation = self.folder.next()
         try:
             self.progress("writing", 0, len(passages))
@@ -134,9 +138,10 @@ class Ingestion:
 def check_embedder(generation: Generation, embedder: Embedder, folder: Path) -> None:
     """:raises EmbedderMismatch: the generation was built with another model."""
     built_with = generation.manifest.embedder
-    if built_with != embedder.name:
+    if built_with != embedder.name or not _alike(generation.manifest.probe, embedder.probe):
+        used = embedder.name if embedder.name != built_with else f"another version of {built_with}"
         raise EmbedderMismatch(
-            f"The index at {folder} was built with {built_with}, but this run uses {embedder.name}. "
+            f"The index at {folder} was built with {built_with}, but this run uses {used}. "
             f"Run `rag ingest --rebuild`, or set RAG_EMBEDDING_MODEL={built_with}."
         )
 
@@ -151,7 +156,13 @@ def file_digests(corpus: Corpus, stamps: Mapping[str, FileStamp], known: Manifes
     return found
 
 
-def _same_make(manifest: Manifest) -> bool:
+def _alike(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether two unit vectors are the same but for rounding."""
+    return len(one) == len(other) and (not one or float(np.dot(one, other)) > 0.99)
+
+
+def same_make(manifest: Manifest) -> bool:
+    """Whether a generation was made by this version of the splitter, of Chroma and of the format."""
     return (manifest.format, manifest.splitter, manifest.chroma) == (FORMAT, SPLITTER, chroma.VERSION)
 
 

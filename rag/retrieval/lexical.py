@@ -20,6 +20,7 @@ _WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['\u2019][a-z]+)?")
 _FORM = re.compile(r"[a-z]{3,}")
 _VOCABULARY = "vocabulary.txt"
 _SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
+_MARKS = re.compile("[\u2120\u2122]")  # service mark, trade mark: NFKD would make letters of them
 _STOP_WORDS = frozenset(
     "a about am an and any are as at be been being but by can could did do does doing for from had has have"
     " having he her hers him his how i if in into is it its itself just many me much my no nor not of off on or"
@@ -46,7 +47,7 @@ def words(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = unicodedata.normalize("NFKD", _MARKS.sub(" ", text.casefold())).casefold()  # bold capitals too
     return unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
 
 
@@ -79,7 +80,8 @@ class LexicalIndex:
     def build(texts: Sequence[str]) -> LexicalIndex:
         """Index these texts; at least one must hold a word."""
         bm25 = bm25s.BM25(method="lucene")
-        bm25.index([words(text) for text in texts], show_progress=False)
+        found = [words(text) for text in texts]
+        bm25.index(found if any(found) else [[""]] * len(texts), show_progress=False)  # it divides by the mean length
         return LexicalIndex(bm25, frozenset(form for text in texts for form in _FORM.findall(text.lower())))
 
     def save(self, path: Path) -> None:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rag.documents.corpus import Corpus, FileStamp
-from rag.errors import CorpusError, IndexBusy, IndexMissing
+from rag.errors import CorpusError, EmbedderMismatch, IndexBusy, IndexMissing, StoreError
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.generation import Generation
 from rag.retrieval.index import IndexFolder
-from rag.retrieval.ingest import Ingestion, Progress, check_embedder, file_digests
+from rag.retrieval.ingest import Ingestion, Progress, check_embedder, file_digests, same_make
 from rag.retrieval.types import IngestReport
 from rag.settings import Settings
 
@@ -35,7 +35,6 @@ class Library:
         self._ingestion = Ingestion(self.corpus, self.folder, embedder, settings.max_file_mb * 1_000_000, progress)
         self._lock = threading.RLock()
         self._open: Generation | None = None
-        self._retired: Generation | None = None  # another thread may still be reading it
         self._in_step_with: dict[str, FileStamp] | None = None  # the files as they were when last compared
 
     def ready(self) -> Generation:
@@ -79,19 +78,18 @@ class Library:
             self.corpus.exclude(source)
         elif self.corpus.file(source).exists():
             self.corpus.trash(source)
-        if self.corpus.sources():
+        try:
             self.ingest()
-        else:
+        except CorpusError:  # nothing is left that can be read: no index is better than one that still finds it
             with self._lock, self.folder.writing(_WAIT_S):
                 self.folder.clear()
 
     def close(self) -> None:
         """Let go of the files."""
         with self._lock:
-            for generation in (self._open, self._retired):
-                if generation:
-                    generation.close()
-            self._open = self._retired = None
+            if self._open:
+                self._open.close()
+            self._open = None
 
     def _bring_up_to_date(self) -> None:
         stamps = self.corpus.stamps()
@@ -100,18 +98,23 @@ class Library:
             return
         if path:
             manifest = self._opened(path).manifest
-            if file_digests(self.corpus, stamps, manifest) == manifest.files:
+            if same_make(manifest) and file_digests(self.corpus, stamps, manifest) == manifest.files:
                 self._in_step_with = stamps
                 return
         try:
             self.ingest(wait_s=0 if path else _WAIT_S)
         except IndexBusy:
             log.info("Another process is bringing the index up to date; answering from what there is.")
+        except EmbedderMismatch:
+            raise
+        except StoreError as error:
+            if path is None:
+                raise
+            log.warning("%s", error)
 
     def _opened(self, path: Path) -> Generation:
         if self._open is None or self._open.path != path:
             fresh = Generation(path)
-            if self._retired:
-                self._retired.close()
-            self._retired, self._open = self._open, fresh
+            _ = fresh.dense  # opened now: later its folder may be gone
+            self._open = fresh  # the one before closes itself when the last thread that reads it is done
         return self._open

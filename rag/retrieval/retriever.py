@@ -38,6 +38,8 @@ class HybridRetriever:
 
         :param sources: look only into these documents.
         """
+        if sources is not None and not sources:
+            return []
         depth = max(k, _CANDIDATES)
         passages = self._generation.passages
         allowed = None if sources is None else np.array([p.source in sources for p in passages])

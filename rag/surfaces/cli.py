@@ -178,6 +178,7 @@ def doctor(corpus: Corpus = None, index: Index = None, llm: Llm = None, as_json:
 def main() -> None:
     """Run a command; whatever goes wrong becomes one line on stderr and an exit status."""
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("rag").setLevel(logging.WARNING)
     try:
         app()
     except RagError as error:

@@ -8,7 +8,11 @@ from rag.retrieval.lexical import LexicalIndex
 from rag.retrieval.spelling import corrected
 from tests.conftest import MakeRag
 
-INDEX = LexicalIndex.build(["Quark was downloaded by 370 million.", "Alibaba's strengths; DingTalk meets its opportunities."])
+INDEX = LexicalIndex.build(
+    ["Quark was downloaded by 370 million.", "Alibaba's strengths; DingTalk meets its opportunities."]
+)
+    ["Quark was downloaded by 370 million.", "Alibaba's strengths; DingTalk meets its opportunities."]
+)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,206 @@
+"""BM25 against its formula, and the words that it counts."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag.retrieval.lexical import LexicalIndex, words
+
+TEXTS = [
+    "The harbour has 14 berths and a harbour master.",
+    "Ferries leave the harbour at 07:40, and one ferry returns at noon.",
+    "The bakery sells 400 loaves a day. Loaves of rye, loaves of wheat.",
+    "Ren\u00e9 Br\u00fbl\u00e9 opened the bakery.",
+    "阿里巴巴集团总部在杭州",
+    "The turnover was 1,070,000 crowns, a growth of 1.07 percent.",
+    "It is what it was.",
+]
+
+
+@pytest.fixture(scope="module")
+def index() -> LexicalIndex:
+    return LexicalIndex.build(TEXTS)
+
+
+def _bm25(query: list[str], texts: list[list[str]], k1: float = 1.5, b: float = 0.75) -> list[float]:
+    """Lucene's BM25, written out: idf * tf / (tf + k1 * (1 - b + b * length / mean length)), summed over the query."""
+    mean = sum(map(len, texts)) / len(texts)
+    scores = []
+    for text in texts:
+        counts, total = Counter(text), 0.0
+        for word in query:
+            n = sum(word in other for other in texts)
+            idf = math.log(1 + (len(texts) - n + 0.5) / (n + 0.5))
+            total += idf * counts[word] / (counts[word] + k1 * (1 - b + b * len(text) / mean))
+        scores.append(total)
+    return scores
+
+
+# --- Scores -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("query", ["harbour", "harbour ferry noon", "loaves of rye", "loaves loaves", "杭州", "1.07"])
+def test_scores_follow_the_formula(index: LexicalIndex, query: str) -> None:
+    expected = _bm25(words(query), [words(text) for text in TEXTS])
+
+    found = dict(index.search(query, 100))
+
+    assert found == pytest.approx({i: score for i, score in enumerate(expected) if score > 0}, rel=1e-5)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.lists(st.lists(st.sampled_from("oak elm ash fir yew".split()), min_size=1, max_size=8), min_size=1, max_size=6),
+    st.lists(st.sampled_from("oak elm ash fir yew box".split()), min_size=1, max_size=4),
+)
+def test_scores_follow_the_formula_for_any_texts(texts: list[list[str]], query: list[str]) -> None:
+    expected = _bm25(query, texts)
+
+    found = LexicalIndex.build([" ".join(text) for text in texts]).search(" ".join(query), 10)
+
+    assert dict(found) == pytest.approx({i: score for i, score in enumerate(expected) if score > 0}, rel=1e-5)
+    assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
+
+
+@pytest.mark.parametrize("query", ["zeppelin", "the of and", "", "?!", "\U0001f600"])
+def test_a_query_without_a_known_word_finds_nothing(index: LexicalIndex, query: str) -> None:
+    assert index.search(query, 10) == []
+
+
+def test_unknown_words_neither_help_nor_hurt(index: LexicalIndex) -> None:
+    assert index.search("zeppelin harbour zeppelin", 10) == index.search("harbour", 10)
+
+
+def test_only_passages_that_share_a_word_are_found_and_none_scores_0(index: LexicalIndex) -> None:
+    found = index.search("harbour bakery", 100)
+
+    assert {i for i, _ in found} == {0, 1, 2, 3}
+    assert all(score > 0 for _, score in found)
+
+
+def test_at_most_k_are_found_best_first(index: LexicalIndex) -> None:
+    everything = index.search("harbour bakery loaves", 100)
+
+    assert index.search("harbour bakery loaves", 2) == everything[:2]
+    assert [score for _, score in everything] == sorted((score for _, score in everything), reverse=True)
+
+
+def test_only_what_is_allowed_is_found_with_its_score_unchanged(index: LexicalIndex) -> None:
+    everywhere = dict(index.search("harbour bakery", 100))
+    allowed = np.array([i in (1, 3, 4) for i in range(len(TEXTS))])
+
+    assert dict(index.search("harbour bakery", 100, allowed)) == {i: everywhere[i] for i in (1, 3)}
+    assert index.search("harbour", 1, allowed) == [(1, everywhere[1])]
+    assert index.search("harbour", 10, np.zeros(len(TEXTS), dtype=bool)) == []
+
+
+def test_a_query_of_thousands_of_words_works(index: LexicalIndex) -> None:
+    query = "harbour " * 2000 + " ".join(f"unknown{i}" for i in range(5000))
+
+    assert [i for i, _ in index.search(query, 10)] == [i for i, _ in index.search("harbour", 10)]
+
+
+def test_what_was_saved_answers_as_before(index: LexicalIndex, tmp_path: Path) -> None:
+    index.save(tmp_path / "bm25")
+
+    loaded = LexicalIndex.load(tmp_path / "bm25")
+
+    for query in ("harbour ferry", "杭州", "loaves", "zeppelin"):
+        assert loaded.search(query, 10) == index.search(query, 10)
+    assert [loaded.idf(word) for word in words("harbour zeppelin")] == [
+        index.idf(word) for word in words("harbour zeppelin")
+    ]
+
+
+# --- How telling a word is ----------------------------------------------------------------------------------------
+
+
+def test_the_rarer_a_word_the_more_it_tells(index: LexicalIndex) -> None:
+    [harbour, noon, unseen] = words("harbour noon zeppelin")
+    size = len(TEXTS)
+
+    assert index.idf(harbour) == pytest.approx(math.log(1 + (size - 2 + 0.5) / 2.5))
+    assert index.idf(noon) == pytest.approx(math.log(1 + (size - 1 + 0.5) / 1.5))
+    assert index.idf(unseen) == pytest.approx(math.log(1 + (size + 0.5) / 0.5))
+    assert index.idf(unseen) > index.idf(noon) > index.idf(harbour) > 0
+
+
+def test_it_knows_the_words_that_it_holds(index: LexicalIndex) -> None:
+    assert all(index.knows(word) for word in words(" ".join(TEXTS)))
+    assert not index.knows("zeppelin")
+
+
+# --- Words --------------------------------------------------------------------------------------------------------
+
+
+def _finds(query: str, text: str) -> bool:
+    index = LexicalIndex.build([text, "nothing to see"])
+    return [i for i, _ in index.search(query, 10)] == [0]
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("rene brule", "Ren\u00e9 Br\u00fbl\u00e9"),
+        ("Rene\u0301", "REN\u00c9"),
+        ("STRASSE", "stra\u00dfe"),
+        ("\uff21\uff22\uff23", "abc"),
+        ("ACME", "Acme\u2122 Ltd"),
+        ("wale", "\U0001d416ale"),
+        ("ferries", "a ferry"),
+        ("Keller", "Keller\u2019s clock"),
+        ("e-commerce", "E-Commerce"),
+        ("snake", "snake_case"),
+    ],
+)
+def test_case_accents_endings_and_ornament_do_not_matter(query: str, text: str) -> None:
+    assert _finds(query, text)
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("1070000", "1,070,000 crowns"),
+        ("1,070,000", "1070000 crowns"),
+        ("1.07", "grew by 1.07%."),
+        ("2019", "in 2019, then"),
+        ("07:40", "leaves at 07:40."),
+        ("400", "(400)"),
+    ],
+)
+def test_numbers_are_found_however_they_are_written(query: str, text: str) -> None:
+    assert _finds(query, text)
+
+
+def test_a_decimal_is_not_found_by_its_parts() -> None:
+    assert words("1.07") == ["1.07"]
+    assert not _finds("107", "grew by 1.07 percent")
+
+
+def test_a_chinese_word_of_two_characters_is_found_inside_a_run() -> None:
+    assert _finds("杭州", "阿里巴巴集团总部在杭州市")
+    assert _finds("总部在哪里", "阿里巴巴集团总部在杭州市")
+    assert not _finds("北京", "阿里巴巴集团总部在杭州市")
+
+
+def test_chinese_and_latin_in_one_run_are_told_apart() -> None:
+    assert words("成立于1999年Alibaba") == ["成立", "立于", "1999", "年", "alibaba"]
+
+
+def test_small_words_are_left_out() -> None:
+    assert words("It is the ferry of a town") == words("ferry town")
+    assert words("") == words("the of") == []
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text())
+def test_the_words_of_any_text_are_not_empty_and_the_same_in_lower_case(text: str) -> None:
+    assert all(words(text))
+    assert words(text) == words(text.casefold())
