@@ -11,8 +11,6 @@ from tests.conftest import MakeRag
 INDEX = LexicalIndex.build(
     ["Quark was downloaded by 370 million.", "Alibaba's strengths; DingTalk meets its opportunities."]
 )
-    ["Quark was downloaded by 370 million.", "Alibaba's strengths; DingTalk meets its opportunities."]
-)
 
 
 @pytest.mark.parametrize(
