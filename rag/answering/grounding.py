@@ -21,8 +21,8 @@ from rag.retrieval.lexical import words
 from rag.retrieval.types import Hit
 
 _MAX_WINDOW = 3  # sentences that may support a claim together
-# A window supports by sense when half its score is words shared and half is cosine, and together they reach this.
-# On attributionbench-dev see benchmarks/grounding.py for what it accepts and refuses.
+# A window bears a claim out by sense when the mean of two shares reaches this: the claim's words that it holds, and
+# their cosine. It refuses more than it should and accepts less than a laxer one (benchmarks/grounding.py).
 MIN_SUPPORT = 0.6
 _LONGER_WINDOW = 0.03  # what each further sentence must bring: the shortest quote that carries the claim is wanted
 

@@ -42,7 +42,9 @@ class Reader:
         self._lexical = lexical
 
     def read(self, question: Question, hits: Sequence[Hit]) -> Reading:
-        """Score every sentence of the hits for the question."""
+        """Score every sentence of the hits for the question; an overview asks for none in particular."""
+        if question.kind == "overview":
+            return Reading((), (), 1.0 if hits else 0.0, ())
         places = [(hit, span) for hit in hits for span in hit.sentences]
         if not places:
             return Reading((), (), 0.0, self._unknown(question.query))
