@@ -33,7 +33,8 @@ lint: install
 	@$(BIN)/mypy
 
 bench: install
-	@$(BIN)/python -m benchmarks.answers
+	@$(BIN)/python -m benchmarks.answers --questions 100
+	@$(BIN)/python -m benchmarks.grounding
 
 install: $(STAMP)
 
