@@ -8,6 +8,7 @@
 PORT ?= 7860
 PYTHON ?= python3
 EXTRAS ?=
+override EXTRAS := $(subst $() ,,$(EXTRAS))
 PIP_ARGS ?=
 PYTEST_ARGS ?=
 
@@ -43,7 +44,7 @@ install: $(STAMP)
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Set PYTHON=..." >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@echo "Installing the pinned packages into .venv ..."
 	@torch=$$(grep '^torch==' requirements.lock); index=; \
 	if [ "$$(uname -s)" = Linux ] && $(BIN)/python -c \

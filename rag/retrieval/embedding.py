@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
-from rag.errors import ConfigError, ModelError, ModelUnavailable
+from rag.errors import ConfigError, ModelError, ModelUnavailable, RagError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -123,9 +123,14 @@ class Embedder:
         self._memory: dict[tuple[str, str], Vectors] = {}  # least recently used first
         self._memory_lock = threading.Lock()
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is one of ours, told by a setting; else it was given as an object."""
+        return isinstance(self._embeddings, SentenceTransformerEmbeddings)
+
     @cached_property
     def name(self) -> str:
-        """What tells this model from others: its own name, or for a foreign one class, name, size and a vector."""
+        """What tells this model from others: its own name, or for a foreign one class, name and size."""
         if isinstance(self._embeddings, SentenceTransformerEmbeddings):
             return self._embeddings.model
         kind = type(self._embeddings).__name__
@@ -135,7 +140,7 @@ class Embedder:
     @cached_property
     def probe(self) -> tuple[float, ...]:
         """The vector of one fixed sentence, by which a foreign model is known again; () for a local one."""
-        if isinstance(self._embeddings, SentenceTransformerEmbeddings):
+        if self.is_local:
             return ()
         return tuple(round(float(value), 4) for value in self.query(_PROBE))
 
@@ -152,7 +157,18 @@ class Embedder:
         return self._remembered(texts, self.texts, "sentence")
 
     def _embed_query(self, texts: list[str]) -> Vectors:
-        return self._checked([self._embeddings.embed_query(text) for text in texts], len(texts))
+        return self._embed(lambda: [self._embeddings.embed_query(text) for text in texts], len(texts))
+
+    def _embed(self, embed: Callable[[], list[list[float]]], count: int) -> Vectors:
+        try:
+            vectors = embed()
+        except RagError:
+            raise
+        except Exception as error:  # foreign code, which may raise anything
+            raise ModelError(
+                f"{type(self._embeddings).__name__} failed ({type(error).__name__}: {error}). Check the embedding model."
+            ) from error
+        return self._checked(vectors, count)
 
     def _remembered(self, texts: Sequence[str], embed: Callable[[list[str]], Vectors], kind: str) -> Vectors:
         keys = [(kind, text) for text in texts]
@@ -175,7 +191,7 @@ class Embedder:
         rows: list[Vectors] = []
         for at in range(0, len(order), _BATCH):
             batch = [texts[i] for i in order[at : at + _BATCH]]
-            rows.append(self._checked(self._embeddings.embed_documents(batch), len(batch)))
+            rows.append(self._embed(partial(self._embeddings.embed_documents, batch), len(batch)))
             if progress:
                 progress(min(at + _BATCH, len(order)), len(order))
         if not rows:

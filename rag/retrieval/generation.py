@@ -58,7 +58,7 @@ class Generation:
             if len(self.passages) != self.manifest.passages:
                 raise ValueError(f"{len(self.passages)} passages, the manifest says {self.manifest.passages}")
             self.lexical = LexicalIndex.load(path / "bm25")
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError) as error:
             raise StoreError(f"The index at {path} is damaged ({error}). Run `rag ingest --rebuild`.") from error
         self.position = {passage.id: i for i, passage in enumerate(self.passages)}
 
@@ -121,6 +121,8 @@ def _row(passage: Passage) -> Row:
 
 def _manifest(path: Path) -> Manifest:
     fields = json.loads(path.read_text("utf-8"))
+    if fields["format"] != FORMAT:
+        raise ValueError(f"it has format {fields['format']}, this version writes {FORMAT}")
     files = {source: tuple(stamp) for source, stamp in fields.pop("files").items()}
     return Manifest(files=files, **fields)
 

@@ -139,10 +139,12 @@ def check_embedder(generation: Generation, embedder: Embedder, folder: Path) -> 
     """:raises EmbedderMismatch: the generation was built with another model."""
     built_with = generation.manifest.embedder
     if built_with != embedder.name or not _alike(generation.manifest.probe, embedder.probe):
+        way_out = "Call ingest(rebuild=True), or give the embeddings that it was built with"
+        if embedder.is_local:
+            way_out = f"Run `rag ingest --rebuild`, or set RAG_EMBEDDING_MODEL={built_with}"
         used = embedder.name if embedder.name != built_with else f"another version of {built_with}"
         raise EmbedderMismatch(
-            f"The index at {folder} was built with {built_with}, but this run uses {used}. "
-            f"Run `rag ingest --rebuild`, or set RAG_EMBEDDING_MODEL={built_with}."
+            f"The index at {folder} was built with {built_with}, but this run uses {used}. {way_out}."
         )
 
 

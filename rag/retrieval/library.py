@@ -96,13 +96,12 @@ class Library:
         path = self.folder.current()
         if path and stamps == self._in_step_with:
             return
-        if path:
-            manifest = self._opened(path).manifest
-            if same_make(manifest) and file_digests(self.corpus, stamps, manifest) == manifest.files:
-                self._in_step_with = stamps
-                return
+        if path and self._is_in_step(path, stamps):
+            self._in_step_with = stamps
+            return
         try:
-            self.ingest(wait_s=0 if path else _WAIT_S)
+            for source, reason in self.ingest(wait_s=0 if path else _WAIT_S).failed:
+                log.warning("%s is left out: %s", source, reason)
         except IndexBusy:
             log.info("Another process is bringing the index up to date; answering from what there is.")
         except EmbedderMismatch:
@@ -111,6 +110,13 @@ class Library:
             if path is None:
                 raise
             log.warning("%s", error)
+
+    def _is_in_step(self, path: Path, stamps: dict[str, FileStamp]) -> bool:
+        try:
+            manifest = self._opened(path).manifest
+        except StoreError:  # damaged: the ingest says so, and builds it anew
+            return False
+        return same_make(manifest) and file_digests(self.corpus, stamps, manifest) == manifest.files
 
     def _opened(self, path: Path) -> Generation:
         if self._open is None or self._open.path != path:

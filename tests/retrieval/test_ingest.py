@@ -475,7 +475,7 @@ def test_an_index_of_another_model_is_refused_with_both_names_and_the_way_out(
         ask(make_rag(embeddings=_called("OtherModel")))
 
     assert "OtherModel" in str(error.value)
-    assert "rag ingest --rebuild" in str(error.value)
+    assert "rebuild" in str(error.value)
 
 
 def test_a_rebuild_mends_an_index_of_another_model(make_rag: MakeRag) -> None:
