@@ -6,7 +6,6 @@ Safe to use from many threads. Loads no model before the first question needs it
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections import Counter
 from collections.abc import Collection, Generator, Mapping, Sequence
@@ -20,7 +19,7 @@ from rag.answering.compose import Composition
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.followup import condense
 from rag.answering.grounding import Grounder
-from rag.answering.intent import intent_of
+from rag.answering.intent import intent_of, visible
 from rag.answering.reading import Reader
 from rag.answering.starters import small_talk, starters
 from rag.answering.types import (
@@ -52,9 +51,6 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
 
 log = logging.getLogger(__name__)
-
-_ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # a terminal's colour codes
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +118,7 @@ class Rag:
         turns = _turns(history)
         generation = self._library.ready()
         _check_sources(generation, sources)
-        intent = intent_of(text)
+        intent = intent_of(text, bool(turns))
         if intent not in ("fact", "overview"):
             yield Searching(text)
             yield Retrieved(())
@@ -133,7 +129,8 @@ class Rag:
         if intent == "overview":
             asked = Question(text, text, "overview", turns)
         else:
-            asked = Question(text, _query(text, turns, generation), "fact", turns)
+            query, alone = _query(text, turns, generation), _query(text, (), generation)
+            asked = Question(text, query, "fact", turns, "" if alone == query else alone)
         yield Searching(asked.query)
         hits = self._retrieve(generation, asked, sources)
         yield Retrieved(tuple(hits))
@@ -245,7 +242,7 @@ class Rag:
         """The question without what cannot be seen or printed."""
         if not isinstance(text, str):
             raise ValueError(f"a question must be text, not {type(text).__name__}")
-        seen = " ".join(_UNSEEN.sub(" ", _ESCAPE.sub("", text)).split())
+        seen = visible(text)
         if not seen:
             raise ValueError("the question is empty; type one")
         if len(seen) > self.settings.max_question_chars:
@@ -284,12 +281,13 @@ def _query(text: str, turns: History, generation: Generation) -> str:
 
 
 def _turns(history: History) -> tuple[Turn, ...]:
-    for turn in history:
+    turns = tuple(history or ())
+    for turn in turns:
         if not isinstance(turn, Mapping) or turn.get("role") not in ("user", "assistant"):
             raise ValueError(f"a turn of the history needs a role, user or assistant, and content; found {turn!r}")
         if not isinstance(turn.get("content"), str):
             raise ValueError(f"the content of a turn must be text; found {turn.get('content')!r}")
-    return tuple(history)
+    return turns
 
 
 def _check_sources(generation: Generation, sources: Collection[str] | None) -> None:

@@ -58,7 +58,7 @@ def test_a_question_that_is_no_text_or_too_long_is_the_callers_mistake(rag: Rag)
 
 def test_control_characters_in_a_question_go_no_further(rag: Rag) -> None:
     answer = rag.ask("How many \x00berths\x07 does the \x1b[31mharbour\x1b[0m have\x7f?")
-    assert answer.question == "How many berths does the harbour have ?"
+    assert answer.question == "How many berths does the harbour have?"
     assert "14 berths" in answer.text
 
 
@@ -137,3 +137,29 @@ def test_a_stream_that_is_left_early_does_no_harm(rag: Rag) -> None:
         assert not isinstance(event, Done)
         break
     assert not rag.ask(QUESTION).abstained
+
+
+def test_half_characters_and_invisible_ones_do_not_tear_words_apart(rag: Rag) -> None:
+    answer = rag.ask("How many ber\x00ths\ud800 does the har\u200bbour\x0bhave?")
+    assert answer.question == "How many berths does the harbour have?"
+
+
+def test_images_and_bare_addresses_are_never_quoted(rag: Rag) -> None:
+    text = "![berths of the harbour](http://127.0.0.1:9/x)\n\n[berths]: http://127.0.0.1:9/harbour\n\n-->\n"
+    (rag.settings.corpus_dir / "berths.md").write_text(f"The harbour has many berths.\n\n{text}", "utf-8")
+    answer = rag.ask("How many berths does the harbour have?")
+    assert not answer.abstained and "127.0.0.1" not in answer.text and "-->" not in answer.text
+
+
+def test_a_question_asked_again_and_again_is_one_question(rag: Rag) -> None:
+    assert rag.ask(" ".join([QUESTION] * 90)).sentences[0].text == "The harbour has 14 berths."
+
+
+def test_a_history_may_be_any_iterable_or_none(rag: Rag) -> None:
+    turns = [{"role": "user", "content": "Who is harbour master?"}]
+    assert rag.ask("Since when?", iter(turns)).query == "Who is harbour master? Since when?"  # type: ignore[arg-type]
+    assert rag.ask(QUESTION, None).query == QUESTION  # type: ignore[arg-type]
+
+
+def test_an_overview_of_nothing_says_that_nothing_was_found(rag: Rag) -> None:
+    assert rag.ask("What is this about?", sources=[]).reason == "No passage was found."

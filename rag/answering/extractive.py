@@ -28,7 +28,9 @@ class ExtractiveAnswerer:
 
     def answer(self, question: Question, hits: Sequence[Hit], reading: Reading) -> Iterator[Draft | Declined]:
         """The sentences that answer, or why there are none."""
-        if question.kind == "overview":
+        if not hits:
+            yield Declined("No passage was found.")
+        elif question.kind == "overview":
             yield from (self._key_sentence(hit) for hit in hits)
         elif reading.confidence < MIN_CONFIDENCE or not reading.sentences:
             yield Declined(_why(reading))

@@ -17,29 +17,48 @@ _UNITS = (
 ).split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _VALUES = {w: float(i) for i, w in enumerate(_UNITS)} | {w: 10.0 * i for i, w in enumerate(_TENS, 2)}
+_VALUES |= {w: float(i) for i, w in enumerate("second third fourth fifth sixth seventh eighth ninth tenth".split(), 2)}
 _SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "m": 1e6, "billion": 1e9, "bn": 1e9, "trillion": 1e12,
-           "\u4e07": 1e4, "\u4ebf": 1e8}  # fmt: skip
+           "k": 1e3, "b": 1e9, "\u4e07": 1e4, "\u4ebf": 1e8}  # fmt: skip
 _FRACTIONS = {"half": 1 / 2, "third": 1 / 3, "quarter": 1 / 4, "fifth": 1 / 5, "tenth": 1 / 10}
 _NUMBER = re.compile(
     r"(?P<digits>(?<![\w.])\d+(?:,\d{3})+(?:\.\d+)?|(?<![A-Za-z\d.])\d+(?:\.\d+)?)"
-    rf"|\b(?P<word>{'|'.join(_VALUES)})\b(?:-(?P<unit>{'|'.join(_UNITS[1:10])})\b)?",
+    r"|\b(?P<one>an?)(?=[\s-](?:hundred|thousand|million|billion|trillion)\b)"
+    r"|(?<!\bone[\s-])(?<!\ba[\s-])(?!(?:second|third|fourth|fifth),)"  # neither "one-third" nor "Second, it grew"
+    rf"\b(?P<word>{'|'.join(_VALUES)})\b(?:-(?P<unit>{'|'.join(_UNITS[1:10])})\b)?",
     re.IGNORECASE,
 )
-_SCALE = re.compile(rf"[\s-]?({'|'.join(_SCALES)})(?![a-z])", re.IGNORECASE)
+_SCALE = re.compile(
+    rf"(?:[\s-]?(?={'|'.join(scale for scale in _SCALES if scale not in 'kmb')})|(?=[kmb]))"  # "5 m" is a length
+    rf"({'|'.join(_SCALES)})(?![a-z])",
+    re.IGNORECASE,
+)
 _DENOMINATOR = re.compile(rf"\b(?:one|a)[\s-]({'|'.join(_FRACTIONS)})\b|\b(half)\b", re.IGNORECASE)
 _NEGATION = re.compile(
     r"\b(?:not|no|never|none|neither|nor|nobody|nothing|nowhere|without|cannot|hardly|lacks?|lacking)\b"
     r"|\bfail(?:s|ed)? to\b|n['\u2019]t\b|[\u4e0d\u6ca1\u65e0\u975e]",
     re.IGNORECASE,
 )
-_NOT_ONLY = re.compile(r"\bnot (?:only|just|merely)\b|\bno (?:fewer|less|more) than\b|\bno\. ?\d", re.IGNORECASE)
+_NOT_ONLY = re.compile(  # and Chinese words that hold such a character and deny nothing
+    r"\bnot (?:only|just|merely)\b|\bno (?:fewer|less|more) than\b|\bno\.? ?\d|\b(?:no|without(?: a)?) doubt\b|\bnor\b"
+    r"|[\u4e0d\u65e0\u975e](?:[\u4ec5\u4f46\u65ad\u540c\u5c11]|\u9521|\u7ebf|\u4eba\u673a|[\u5e38\u6d32])",
+    re.IGNORECASE,
+)
+_OPENERS = frozenset(  # capitals that only their place in the sentence gives; what is no stop word of `words`
+    "according additionally after again all also although among another around based because before besides between"
+    " beyond both compared currently despite during each either every everyone everything finally first following"
+    " founded given hence here however including indeed initially instead last later like meanwhile moreover most"
+    " nearly neither next nobody none nothing now once one only originally other otherwise overall part per perhaps"
+    " previously rather recently second several similarly since six someone something still ten third though three"
+    " throughout thus today together two under unless unlike until upon using various when whereas whether while"
+    " within without yes yet".split()
+)
 _NAME = re.compile(r"\b[A-Z][\w'\u2019&-]*|\b\w*\d[\w-]*[A-Za-z]\w*")
-_MONTHS = "January February March April May June July August September October November December".split()
 
 
 def without_numbers(text: str) -> str:
     """The text with its numbers, in digits or words, taken out: they are for `numbers_agree` to judge."""
-    return _NUMBER.sub(" ", text)
+    return _NUMBER.sub(lambda number: " " * len(number.group()), text)
 
 
 def numbers(text: str) -> Counter[float]:
@@ -48,6 +67,8 @@ def numbers(text: str) -> Counter[float]:
     for match in _NUMBER.finditer(text):
         if match["digits"]:
             value = float(match["digits"].replace(",", ""))
+        elif match["one"]:
+            value = 1.0
         else:
             value = _VALUES[match["word"].lower()] + _VALUES.get((match["unit"] or "").lower(), 0.0)
         at = match.end()
@@ -66,22 +87,24 @@ def numbers_agree(claim: str, text: str) -> bool:
 
 
 def names_agree(claim: str, text: str) -> bool:
-    """Whether every name of the claim occurs in the text. A capital at the sentence's start may be mere spelling."""
-    held = set(words(text))
-    for match in _NAME.finditer(claim):
-        stems = set(words(match.group()))
-        if stems and not stems <= held and not (match.start() == _first_word(claim) and _is_plain(match.group())):
-            return False
-    return True
+    """Whether every name of the claim occurs in the text.
+
+    The first word is taken for a name too, unless it is one that often opens a sentence: there the subject stands.
+    """
+    held, first = set(words(text)), _first_word(claim)
+    return all(
+        set(words(name.group())) <= held or (name.start() == first and name.group().lower() in _OPENERS)
+        for name in _NAME.finditer(without_numbers(claim))
+    )
 
 
 def negation_agrees(claim: str, text: str) -> bool:
-    """Whether the claim says no exactly when the text does."""
-    return _denies(claim) == _denies(text)
+    """Whether the claim says no exactly when the text does. In a text, saying no twice is saying yes."""
+    return _denials(text) > 0 if _denials(claim) else _denials(text) % 2 == 0
 
 
-def _denies(text: str) -> bool:
-    return len(_NEGATION.findall(_NOT_ONLY.sub(" ", text))) % 2 == 1
+def _denials(text: str) -> int:
+    return len(_NEGATION.findall(_NOT_ONLY.sub(" ", text)))
 
 
 def _written(claim: str, value: float) -> bool:
@@ -91,8 +114,3 @@ def _written(claim: str, value: float) -> bool:
 def _first_word(claim: str) -> int:
     match = re.search(r"\w", claim)
     return match.start() if match else 0
-
-
-def _is_plain(word: str) -> bool:
-    """One capital and then small letters: an ordinary word may look so at the start; "DingTalk" and "AI" may not."""
-    return word[1:].islower() and word not in _MONTHS

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _PROMPT = ChatPromptTemplate.from_messages([("system", SYSTEM), MessagesPlaceholder("history"), ("human", USER)])
 _MAX_HISTORY = 6  # turns that the model is shown
+_MAX_REPLY_CHARS = 20_000  # a model that repeats itself without end is left there
+_THINKING, _THOUGHT = "<think>", "</think>"  # some models write what they think before what they say
 
 
 class LLMAnswerer:
@@ -54,8 +56,12 @@ class LLMAnswerer:
 
     def _drafts(self, question: Question, hits: Sequence[Hit]) -> Iterator[Draft]:
         segmenter = Segmenter()
-        for piece in self._pieces(question, hits):
-            yield from segmenter.feed(piece)
+        length = 0
+        for piece in _spoken(self._pieces(question, hits)):
+            length += len(piece)
+            yield from segmenter.feed(piece[: _MAX_REPLY_CHARS - length + len(piece)])
+            if length >= _MAX_REPLY_CHARS:
+                break
         yield from segmenter.flush()
         if segmenter.tail:
             yield Draft("", lead=segmenter.tail)
@@ -96,6 +102,25 @@ def chat_model(settings: Settings) -> BaseChatModel:
             "Give provider:model, such as openai:gpt-5-mini, and its key (RAG_LLM_API_KEY or the provider's own "
             "variable); or leave RAG_LLM unset for answers without a model."
         ) from error
+
+
+def _spoken(pieces: Iterator[str]) -> Iterator[str]:
+    """A reply without the thoughts in front of it; a reply that is nothing but thoughts is empty."""
+    held = ""
+    for piece in pieces:
+        held += piece
+        begun = held.lstrip()
+        if begun.startswith(_THINKING):
+            if _THOUGHT not in begun[-len(piece) - len(_THOUGHT) :]:
+                continue
+            held = begun.partition(_THOUGHT)[2].lstrip()
+        elif _THINKING.startswith(begun):
+            continue
+        yield held
+        yield from pieces
+        return
+    if not held.lstrip().startswith(_THINKING):
+        yield held
 
 
 def _is_not_found(text: str) -> bool:

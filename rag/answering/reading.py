@@ -32,6 +32,8 @@ _CLAUSE = re.compile(
     r"(?:who|whom|whose|what|when|where|which|why|how)\b)|\?\s+(?=\w)",
     re.IGNORECASE,
 )
+_MAX_CLAUSES = 3  # a question with more halves is answered as a whole
+_MARKUP = re.compile(r"!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])|^\s*\[[^\]]+\]:.*|<[^>]*>|\bhttps?://\S+")
 
 
 class Reader:
@@ -45,11 +47,13 @@ class Reader:
         """Score every sentence of the hits for the question; an overview asks for none in particular."""
         if question.kind == "overview":
             return Reading((), (), 1.0 if hits else 0.0, ())
-        places = [(hit, span) for hit in hits for span in hit.sentences]
+        places = [(hit, span) for hit in hits for span in hit.sentences if _says_something(hit, span)]
         if not places:
             return Reading((), (), 0.0, self._unknown(question.query))
         contexts = [_in_context(hit, span) for hit, span in places]
         features = self._features(question.query, places, contexts)
+        if question.alone:  # what was asked now counts as much as what it was asked about
+            features = (features + self._features(question.alone, places, contexts)) / 2
         scores = features @ _SENTENCE_WEIGHTS
         ranked = [_scored(places[i], scores[i]) for i in np.argsort(-scores, kind="stable")]
         best = features[int(np.argmax(scores))]
@@ -79,8 +83,10 @@ class Reader:
         scores: NDArray[np.float64],
     ) -> tuple[ScoredSentence, ...]:
         """For "Who is X, and when did Y?", the best sentence for each half, none taken twice."""
-        clauses = [clause for clause in _CLAUSE.split(question.text) if words(clause)]
-        if len(clauses) < 2:
+        clauses = list(
+            {tuple(words(clause)): clause for clause in _CLAUSE.split(question.text) if words(clause)}.values()
+        )
+        if not 2 <= len(clauses) <= _MAX_CLAUSES:
             return ()
         chosen: list[int] = []
         for clause in clauses:
@@ -96,6 +102,11 @@ class Reader:
 
 def _scored(place: tuple[Hit, Span], score: float) -> ScoredSentence:
     return ScoredSentence(place[0], place[1], float(score))
+
+
+def _says_something(hit: Hit, span: Span) -> bool:
+    """Whether there are words in a sentence besides an image, a bare address or the markup around them."""
+    return bool(words(_MARKUP.sub(" ", hit.text[span.start - hit.start : span.end - hit.start])))
 
 
 def _in_context(hit: Hit, span: Span) -> str:

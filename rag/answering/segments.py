@@ -11,7 +11,12 @@ from collections.abc import Iterator
 
 from rag.answering.types import Draft
 
-_MARK = re.compile(r"\s*[\[\u3010]\s*\d+(?:\s*[,;]\s*\d+)*\s*[\]\u3011]")
+_NUMBERS = (
+    r"[\[\u3010]\s*(?:\^|[Pp]assages?\s)?\d+(?:\s*[,;\u2013-]\s*\d+)*\s*[\]\u3011](?:\((?:https?:|#|/)[^()\s]*\))?"
+)
+_ROW = rf"{_NUMBERS}(?:\s*[,;]\s*{_NUMBERS})*"  # "[1]", "[1, 2]", "[1], [2]", also as notes and links
+_MARK = re.compile(rf"(?<!\s)\s*(?:{_ROW}|\(\s*{_ROW}\s*\))")  # never tried again from within the space
+_TARGET = re.compile(r"\]\([^()]*\)")  # where a mark that is a link leads
 _LEAD = re.compile(r"[ \t]*(?:(?:[-*+\u2022]|\d{1,3}[.)])[ \t]+|>[ \t]?|\|[ \t]*)*")
 _HEADING = re.compile(r"[ \t]*#{1,6}[ \t]|[ \t]*\*\*[^*]+\*\*:?[ \t]*$")
 _NO_WORDS = re.compile(r"[\W_]*$")
@@ -111,9 +116,9 @@ class Segmenter:
         marks = None if _FENCE.match(raw) else _LEAD.match(raw)
         lead = marks.group() if marks else ""
         body = raw[len(lead) :]
-        end = re.search(r"[ \t]*\|?[ \t]*$", body)
+        end = re.search(r"(?<![ \t])[ \t]*(?:\|[ \t]*)?$", body)
         trail = end.group() if end and "|" in end.group() else ""
-        cited = [int(n) for mark in _MARK.findall(body) for n in re.findall(r"\d+", mark)]
+        cited = [int(n) for mark in _MARK.findall(body) for n in re.findall(r"\d+", _TARGET.sub("", mark))]
         text = _MARK.sub("", body[: len(body) - len(trail)] if trail else body).strip()
         draft = Draft(text, cited=tuple(dict.fromkeys(cited)), lead=self._lead + lead)
         self._lead = trail + space

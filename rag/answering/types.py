@@ -29,6 +29,7 @@ class Question:
     query: str  # what is searched: the same, or with what the conversation fills in
     kind: Kind = "fact"
     history: tuple[Turn, ...] = ()
+    alone: str = ""  # as searched, without what the conversation filled in; "" when nothing was
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,7 @@ class Embedder:
             raise
         except Exception as error:  # foreign code, which may raise anything
             raise ModelError(
-                f"{type(self._embeddings).__name__} failed ({type(error).__name__}: {error}). Check the embedding model."
+                f"{type(self._embeddings).__name__} failed ({type(error).__name__}: {error}). Check that model."
             ) from error
         return self._checked(vectors, count)
 

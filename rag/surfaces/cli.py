@@ -5,6 +5,7 @@ Answers go to stdout, progress and warnings to stderr. Exit status: 0 done, 1 fa
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -177,6 +178,9 @@ def doctor(corpus: Corpus = None, index: Index = None, llm: Llm = None, as_json:
 
 def main() -> None:
     """Run a command; whatever goes wrong becomes one line on stderr and an exit status."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a letter gets its number
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
     logging.getLogger("rag").setLevel(logging.WARNING)
     try:
@@ -269,8 +273,12 @@ def _readable(error: ValueError) -> str:
 
 
 def _put(value: str | dict[str, Any]) -> None:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=not _unicode(), indent=2)
     sys.stdout.write(text + "\n")
+
+
+def _unicode() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
 
 
 def _note(text: str) -> None:

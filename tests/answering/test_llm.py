@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import pytest
@@ -170,3 +171,35 @@ def test_a_missing_key_is_a_config_error_that_names_the_variable(
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(ConfigError, match="RAG_LLM_API_KEY"):
         make_rag(llm="openai:gpt-5-mini").ask(QUESTION)
+
+
+@pytest.mark.parametrize("thought", ["<think>The harbour has 41 berths.</think>", "<think>\n\n</think>\n\n", "\n"])
+def test_what_a_model_thinks_first_is_not_said(make_rag: MakeRag, thought: str) -> None:
+    rag, _ = ask(make_rag, f"{thought}The harbour has 14 berths [1].")
+    assert rag.ask(QUESTION).text == "The harbour has 14 berths. [1]"
+
+
+def test_a_model_that_only_thinks_gave_no_answer(make_rag: MakeRag) -> None:
+    rag, _ = ask(make_rag, "<think>The harbour has 14 berths [1].")
+    assert rag.ask(QUESTION).reason == "The model gave no answer."
+
+
+def test_a_model_that_never_ends_is_left(make_rag: MakeRag) -> None:
+    rag, model = ask(make_rag, "The harbour has 14 berths [1].\n" * 10_000)
+    model.piece = 1000
+    assert len(rag.ask(QUESTION).text) < 25_000
+
+
+def test_callbacks_given_to_the_runnable_reach_the_model(make_rag: MakeRag) -> None:
+    class Counter(BaseCallbackHandler):
+        tokens = 0
+
+        def on_llm_new_token(self, token: str, **kwargs: object) -> None:
+            self.tokens += 1
+
+    rag, _ = ask(make_rag, "The harbour has 14 berths [1].")
+    counter = Counter()
+    rag.as_runnable().invoke(QUESTION, config={"callbacks": [counter]})
+    called = counter.tokens
+    asyncio.run(rag.as_runnable().ainvoke(QUESTION, config={"callbacks": [counter]}))
+    assert called > 3 and counter.tokens == 2 * called

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,3 +98,17 @@ def test_a_sentence_is_given_out_as_soon_as_the_next_one_begins() -> None:
     segmenter = Segmenter()
     assert list(segmenter.feed("It has 14 berths [1]. ")) == []
     assert [draft.text for draft in segmenter.feed("Fer")] == ["It has 14 berths."]
+
+
+@pytest.mark.parametrize(
+    "mark", ["[1], [2]", "([1], [2])", "[1-2]", "[^1][^2]", "[passages 1, 2]", "[1](https://x.y/3)[2]"]
+)
+def test_marks_of_other_shapes_are_marks_too(mark: str) -> None:
+    assert drafts([f"It has 14 berths {mark}."]) == [Draft("It has 14 berths.", cited=(1, 2))]
+
+
+@pytest.mark.parametrize("text", ["x" + " " * 50_000 + "y", "x.[1 " * 10_000, "[1" * 25_000, "! " * 25_000])
+def test_a_long_line_of_rubbish_takes_no_longer_than_its_length(text: str) -> None:
+    began = time.perf_counter()
+    drafts([text])
+    assert time.perf_counter() - began < 3

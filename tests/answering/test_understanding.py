@@ -27,6 +27,12 @@ from rag.answering.types import Turn
         ("Give me a short summary of the article", "overview"),
         ("What are the main points?", "overview"),
         ("TL;DR", "overview"),
+        ("What are the key takeaways from the article?", "overview"),
+        ("Summarise it in three sentences", "overview"),
+        ("Tell me about this document", "overview"),
+        ("Thanks 🙏", "thanks"),
+        ("Tell me about Quark", "fact"),
+        ("What does it say about DingTalk?", "fact"),
         ("总结一下这篇文章", "overview"),
         ("Hi, who created Quark?", "fact"),
         ("What is Quark?", "fact"),
@@ -40,6 +46,11 @@ def test_only_what_is_clearly_no_question_of_fact_is_taken_for_something_else(me
     assert intent_of(message) == intent
 
 
+def test_in_a_conversation_it_may_be_what_was_spoken_of() -> None:
+    assert intent_of("How does it work?") == "system"
+    assert intent_of("How does it work?", begun=True) == "fact"
+
+
 HISTORY: list[Turn] = [
     {"role": "user", "content": "Who created Quark?"},
     {"role": "assistant", "content": "Wu Jia created Quark."},
@@ -47,18 +58,57 @@ HISTORY: list[Turn] = [
 
 
 @pytest.mark.parametrize(
-    "question", ["And when was it downloaded most?", "Why?", "What does he manage?", "And Tongyi?"]
+    "question",
+    [
+        "And when was it downloaded most?",
+        "Why?",
+        "What does he manage?",
+        "And Tongyi?",
+        "Did Jack Ma create it?",
+        "How many were sold in 2023?",
+    ],
 )
 def test_a_question_that_leans_on_the_last_one_is_searched_with_it(question: str) -> None:
     assert condense(question, HISTORY) == f"Who created Quark? {question}"
 
 
 @pytest.mark.parametrize(
-    "question", ["How many merchants trade on 1688 today?", "Which phone maker chose Alibaba in China?"]
+    "question",
+    [
+        "How many merchants trade on 1688 today?",
+        "Which phone maker chose Alibaba in China?",
+        "How many merchants are there on 1688?",
+        "What is DingTalk?",
+        "Who runs DingTalk?",
+        "Does Alibaba say that Xianyu pays?",
+        "What did Alibaba say about its cloud?",
+        "How many users does DingTalk have, and is it free?",
+    ],
 )
 def test_a_question_that_stands_alone_is_searched_as_it_is(question: str) -> None:
     assert condense(question, HISTORY) == question
     assert condense(question, []) == question
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the capital of Mongolia?",
+        "Who is Wu Jia?",
+        "Is there anything about inflation?",
+        "And who won the World Cup?",
+        "Which factories does the drive that began in February favour?",
+    ],
+)
+def test_a_short_or_new_question_is_not_dragged_back_to_the_old_one(question: str) -> None:
+    assert condense(question, HISTORY) == question
+
+
+@pytest.mark.parametrize(
+    "question", ["Since when?", "How many are factories?", "DingTalk?", "What about Tongyi?", "Why?"]
+)
+def test_a_fragment_is_searched_with_the_question_before(question: str) -> None:
+    assert condense(question, HISTORY) == f"Who created Quark? {question}"
 
 
 def test_a_subject_is_carried_through_several_turns() -> None:

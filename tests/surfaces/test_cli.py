@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rag.retrieval.embedding import SentenceTransformerEmbeddings
 from rag.surfaces import cli
 from tests.conftest import ROOT, MakeRag
 from tests.fakes import HashingEmbeddings, OpenAIServer
@@ -169,10 +171,23 @@ def test_a_wrong_variable_is_named(run, monkeypatch: pytest.MonkeyPatch) -> None
     assert done.status == 2 and "RAG_PORT='abc' cannot be used" in done.err
 
 
-def test_an_index_of_another_model_is_told_with_both_ways_out(run, make_rag: MakeRag) -> None:
+def test_an_index_of_another_model_is_told_with_both_ways_out(
+    run, make_rag: MakeRag, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_rag(embeddings=HashingEmbeddings(32), index_dir=Path("index")).ingest()
+    monkeypatch.setattr("rag.engine.SentenceTransformerEmbeddings", SentenceTransformerEmbeddings)
     done = run("ask", QUESTION)
     assert done.status == 1 and "rag ingest --rebuild" in done.err and "RAG_EMBEDDING_MODEL" in done.err
+
+
+def test_an_output_that_cannot_show_a_letter_gets_its_number(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for options in ((), ("--json",)):
+        buffer = io.BytesIO()
+        monkeypatch.setattr("sys.stdout", io.TextIOWrapper(buffer, encoding="ascii"))
+        done = run("ask", "Who opened the bakery?", *options)
+        sys.stdout.flush()
+        text = buffer.getvalue().decode("ascii")
+        assert done.status == 0 and "\\xe9" in text if not options else "Ren\u00e9" in json.loads(text)["text"]
 
 
 @pytest.mark.slow
