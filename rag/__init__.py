@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         Support,
     )
     from rag.documents.types import Document, Passage
-    from rag.engine import DocumentInfo, Rag
+    from rag.engine import Rag
     from rag.errors import (
         ConfigError,
         CorpusError,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         UnreadableDocument,
         UnsupportedFormat,
     )
-    from rag.retrieval.types import Hit, IngestReport
+    from rag.retrieval.types import DocumentInfo, Hit, IngestReport
     from rag.settings import Settings
 
 __version__ = "0.1.0"
@@ -43,10 +43,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "rag.answering.types": "Answer Answerer Citation Done Retrieved Said Searching Sentence Support",
     "rag.documents.types": "Document Passage",
-    "rag.engine": "DocumentInfo Rag",
+    "rag.engine": "Rag",
     "rag.errors": "ConfigError CorpusError EmbedderMismatch EmptyDocument IndexBusy IndexMissing ModelError"
     " ModelTimeout ModelUnavailable RagError StoreError UnreadableDocument UnsupportedFormat",
-    "rag.retrieval.types": "Hit IngestReport",
+    "rag.retrieval.types": "DocumentInfo Hit IngestReport",
     "rag.settings": "Settings",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

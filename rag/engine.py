@@ -9,7 +9,6 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -41,7 +40,7 @@ from rag.retrieval.ingest import Progress
 from rag.retrieval.library import Library
 from rag.retrieval.retriever import HybridRetriever
 from rag.retrieval.spelling import corrected
-from rag.retrieval.types import Hit, IngestReport
+from rag.retrieval.types import DocumentInfo, Hit, IngestReport
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,17 +50,6 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentInfo:
-    """A document in the index."""
-
-    source: str
-    title: str
-    passages: int
-    characters: int
-    pages: int | None  # None where the format has none
 
 
 class Rag:
@@ -143,8 +131,8 @@ class Rag:
         self, query: str, k: int = 5, history: History = (), sources: Collection[str] | None = None
     ) -> list[Hit]:
         """The `k` best passages, best first; fewer only where the documents hold fewer."""
-        if k < 1:
-            raise ValueError(f"k must be at least 1, not {k}")
+        if not isinstance(k, int) or k < 1:
+            raise ValueError(f"k must be a whole number of at least 1, not {k!r}")
         text = self._question(query)
         turns = _turns(history)
         generation = self._library.ready()
@@ -153,19 +141,22 @@ class Rag:
 
     def check(self, claim: str, texts: Sequence[str]) -> Support:
         """Whether one of the texts bears out the claim, where, and if not, which guard failed."""
-        if not claim.strip():
-            raise ValueError("the claim is empty")
+        if not claim.strip() or isinstance(texts, str):
+            raise ValueError(
+                "the claim is empty" if not claim.strip() else "texts must be a list of texts, not one text"
+            )
         return Grounder(self._embedder).check(claim, texts)
 
     # --- Documents ------------------------------------------------------------------------------------------------
 
-    def ingest(self, paths: Sequence[str | Path] = (), *, rebuild: bool = False) -> IngestReport:
+    def ingest(self, paths: str | Path | Sequence[str | Path] = (), *, rebuild: bool = False) -> IngestReport:
         """Bring the index in step with the corpus folder; what was indexed before serves until that is done.
 
         :param paths: files and folders to copy into the corpus first.
         :param rebuild: take nothing over from the old index; needed after a change of the embedding model.
         """
-        return self._library.ingest([Path(path) for path in paths], rebuild)
+        given = [paths] if isinstance(paths, str | Path) else paths
+        return self._library.ingest([Path(path) for path in given], rebuild)
 
     def documents(self) -> list[DocumentInfo]:
         """What is in the index, by source."""
@@ -212,6 +203,7 @@ class Rag:
             "generation": generation.path.name if generation else None,
             "documents": len(generation.documents) if generation else 0,
             "passages": len(generation.passages) if generation else 0,
+            "failed": len(generation.manifest.failed) if generation else 0,
         }
 
     def as_retriever(self, k: int = 5) -> BaseRetriever:
@@ -291,6 +283,8 @@ def _turns(history: History) -> tuple[Turn, ...]:
 
 
 def _check_sources(generation: Generation, sources: Collection[str] | None) -> None:
+    if isinstance(sources, str):
+        raise ValueError(f"sources must be a list of documents, not the text {sources!r}")
     missing = [source for source in sources or () if source not in generation.documents]
     if missing:
         raise CorpusError(f"There is no document {missing[0]!r} in the index. `rag list` shows what there is.")

@@ -24,7 +24,13 @@ def rag(make_rag: MakeRag) -> Rag:
 def test_the_first_question_builds_the_index(rag: Rag) -> None:
     assert rag.health()["ready"] is False
     assert "14 berths" in rag.ask(QUESTION).text
-    assert rag.health() == {"ready": True, "generation": "gen-000001", "documents": 3, "passages": 5}
+    assert rag.health() == {
+        "ready": True,
+        "generation": "gen-000001",
+        "documents": 3,
+        "passages": 5,
+        "failed": 0,
+    }
 
 
 def test_without_leave_to_build_a_missing_index_is_an_error(make_rag: MakeRag) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -16,6 +17,8 @@ _MAX_BEHIND = 4.0  # a further sentence may score this much below the best one
 # (benchmarks/answers.py); of the adversarial ones, which this reading cannot tell from answerable, 2 %.
 MIN_CONFIDENCE = 0.083
 _LEAD_BONUS = 0.05  # for an overview, a section's first sentence is more often its point
+_DANGLING = re.compile(r"(?:it|its|he|his|she|her|they|their|this|these|those|both|one|by|but|and|so|also)\b", re.I)
+_DANGLING_COST = 0.15  # and one that begins with what it does not name is hard to read alone
 
 
 class ExtractiveAnswerer:
@@ -43,6 +46,7 @@ class ExtractiveAnswerer:
         whole = self._embedder.query(hit.passage.embedding_text)
         nearness = self._embedder.sentences(texts) @ whole
         nearness[0] += _LEAD_BONUS
+        nearness -= _DANGLING_COST * np.array([bool(_DANGLING.match(text)) for text in texts])
         return _draft(ScoredSentence(hit, hit.sentences[int(np.argmax(nearness))], 0.0), "\n")
 
 

@@ -36,7 +36,9 @@ def starters(generation: Generation, corpus: Path) -> tuple[str, ...]:
 
 
 def _about(title: str, section: str) -> str:
-    return f"What is said about {section.split(' > ')[-1]}?" if section else f"What is {title} about?"
+    if section:
+        return f"What is said about \u2018{section.split(' > ')[-1]}\u2019?"
+    return f"What does \u2018{title}\u2019 say?"
 
 
 def _written(file: Path) -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.documents.readers import SUFFIXES
 from rag.errors import CorpusError
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Corpus:
             return ""  # reading it will say why, and that reason is reported
 
     def copy_in(self, paths: Sequence[Path]) -> list[str]:
-        """Copy files, and folders with all that is in them, into the corpus; the sources that they got.
+        """Copy files, and the readable files of folders, into the corpus; the sources that they got.
 
         The same content under the same name is not copied again; a name taken by other content gets a suffix.
         """
@@ -170,5 +171,6 @@ def _files(path: Path) -> Iterator[tuple[Path, Path]]:
         return
     for file in sorted(path.rglob("*")):
         below = file.relative_to(path)
-        if file.is_file() and not any(part.startswith(".") for part in below.parts):
+        known = file.suffix.lower() in SUFFIXES
+        if known and file.is_file() and not any(part.startswith(".") for part in below.parts):
             yield file, Path(path.resolve().name) / below

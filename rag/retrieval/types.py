@@ -59,3 +59,14 @@ class IngestReport:
     def changed(self) -> bool:
         """Whether the index now holds other documents than before."""
         return bool(self.added or self.updated or self.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentInfo:
+    """A document in the index."""
+
+    source: str
+    title: str
+    passages: int
+    characters: int
+    pages: int | None  # None where the format has none

@@ -1,16 +1,14 @@
-"""The command `rag`: one function for each command. The only module that prints.
+"""The command `rag`: one function for each command. With `terminal`, the only module that prints.
 
 Answers go to stdout, progress and warnings to stderr. Exit status: 0 done, 1 failed, 2 wrong use.
 """
 
 from __future__ import annotations
 
-import io
-import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,12 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rag import __version__
 from rag.errors import RagError
+from rag.surfaces.terminal import Streamed, marked, note, prepare, progress, put, put_quotes, summary
 
 if TYPE_CHECKING:
     from rag.answering.types import Turn
     from rag.engine import Rag
-    from rag.retrieval.types import IngestReport
 
 app = typer.Typer(
     help="Ask a folder of documents, and get answers whose every sentence can be checked.",
@@ -33,10 +32,26 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        put(f"rag {__version__}")
+        raise typer.Exit
+
+
 Corpus = Annotated[Path | None, typer.Option(help="The folder of documents. Default: RAG_CORPUS_DIR, or corpus.")]
 Index = Annotated[Path | None, typer.Option(help="The folder of the index. Default: RAG_INDEX_DIR, or index.")]
 Llm = Annotated[str | None, typer.Option(help="extractive, or provider:model. Default: RAG_LLM, or extractive.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Print the version.", callback=_version)
+    ] = False,
+) -> None:
+    """Ask a folder of documents, and get answers whose every sentence can be checked."""
 
 
 @app.command()
@@ -51,9 +66,9 @@ def ingest(
     """Bring the index in step with the corpus folder."""
     with _rag(corpus, index, llm) as rag:
         report = rag.ingest(paths or (), rebuild=rebuild)
-        _put(asdict(report) if as_json else _summary(report))
+        put(asdict(report) if as_json else summary(report))
         for source, reason in report.failed:
-            _note(f"{source}: {reason}")
+            note(f"{source}: {reason}")
 
 
 @app.command()
@@ -68,13 +83,10 @@ def ask(
     with _rag(corpus, index, llm) as rag:
         answer = rag.ask(question)
         if as_json:
-            _put(answer.to_dict())
+            put(answer.to_dict())
             return
-        _put(answer.text)
-        for citation in answer.citations:
-            place = ", ".join(p for p in (citation.section, f"page {citation.page}" if citation.page else "") if p)
-            quote = " ".join(citation.quote.split())
-            _put(f"\n[{citation.number}] {citation.source}{f' ({place})' if place else ''}\n    {quote}")
+        put(marked(answer))
+        put_quotes(answer)
 
 
 @app.command()
@@ -90,26 +102,30 @@ def search(
     with _rag(corpus, index, llm) as rag:
         hits = rag.search(query, k)
         if as_json:
-            _put({"query": query, "hits": [hit.to_dict() for hit in hits]})
+            put({"query": query, "hits": [hit.to_dict() for hit in hits]})
             return
         for rank, hit in enumerate(hits, 1):
-            _put(f"{rank}. {hit.source}:{hit.start}-{hit.end}  {hit.section}  (score {hit.score:.2f})")
-            _put("   " + " ".join(hit.text.split()) + "\n")
+            put(f"{rank}. {hit.source}:{hit.start}-{hit.end}  {hit.section}  (score {hit.score:.2f})")
+            put("   " + " ".join(hit.text.split()) + "\n")
 
 
 @app.command()
 def chat(corpus: Corpus = None, index: Index = None, llm: Llm = None) -> None:
     """Talk in the terminal; an empty line or Ctrl-D ends it."""
     with _rag(corpus, index, llm) as rag:
-        _note("Ask about: " + "  ".join(rag.starters()))
+        note("Ask about: " + "  ".join(rag.starters()))
         history: list[Turn] = []
         while question := _typed():
+            streamed = Streamed()
             try:
-                text = _streamed(rag, question, history)
+                for event in rag.stream(question, history):
+                    streamed.show(event)
             except (RagError, ValueError) as error:
-                _note(f"Error: {error}")
-                continue
-            history += [{"role": "user", "content": question}, {"role": "assistant", "content": text}]
+                note(f"Error: {error}")
+            if streamed.answer:
+                put_quotes(streamed.answer)
+                history.append({"role": "user", "content": question})
+                history.append({"role": "assistant", "content": streamed.answer.text})
 
 
 @app.command()
@@ -122,10 +138,10 @@ def serve(
 ) -> None:
     """Serve the page in the browser."""
     with _rag(corpus, index, llm) as rag:
-        _note(f"Answers: {rag.model}. Loading the page ...")
+        note(f"Answers: {rag.model}. Loading the page ...")
         from rag.surfaces.server import serve as run
 
-        run(rag, host, port, on_ready=lambda url: _note(f"Open {url}  (Ctrl-C stops)"))
+        run(rag, host, port, on_ready=lambda url: note(f"Open {url}  (Ctrl-C stops)"))
 
 
 @app.command("list")
@@ -134,10 +150,10 @@ def list_documents(corpus: Corpus = None, index: Index = None, llm: Llm = None, 
     with _rag(corpus, index, llm) as rag:
         documents = rag.documents()
         if as_json:
-            _put({"documents": [asdict(document) for document in documents]})
+            put({"documents": [asdict(document) for document in documents]})
             return
         for document in documents:
-            _put(f"{document.source}  {document.title}  ({document.passages} passages)")
+            put(f"{document.source}  {document.title}  ({document.passages} passages)")
 
 
 @app.command()
@@ -157,7 +173,7 @@ def delete(
             if keep_file
             else f"its file is in {rag.settings.data_dir}/trash"
         )
-        _put({"deleted": source, "kept_file": keep_file} if as_json else f"{source} is out of the index; {where}.")
+        put({"deleted": source, "kept_file": keep_file} if as_json else f"{source} is out of the index; {where}.")
 
 
 @app.command()
@@ -168,19 +184,17 @@ def doctor(corpus: Corpus = None, index: Index = None, llm: Llm = None, as_json:
     with _rag(corpus, index, llm) as rag:
         findings = examine(rag)
     if as_json:
-        _put({"ok": all(f.ok for f in findings), "checks": [asdict(f) for f in findings]})
+        put({"ok": all(f.ok for f in findings), "checks": [asdict(f) for f in findings]})
     else:
         for finding in findings:
-            _put(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.name}: {finding.detail}")
+            put(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.name}: {finding.detail}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
 
 def main() -> None:
     """Run a command; whatever goes wrong becomes one line on stderr and an exit status."""
-    for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a letter gets its number
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    prepare()
     logging.basicConfig(level=logging.ERROR, format="%(message)s", stream=sys.stderr)
     logging.getLogger("rag").setLevel(logging.WARNING)
     try:
@@ -208,44 +222,10 @@ def _rag(corpus: Path | None, index: Path | None, llm: str | None) -> Iterator[R
     from rag.engine import Rag
     from rag.settings import Settings
 
-    given: dict[str, Any] = {"corpus_dir": corpus, "index_dir": index, "llm": llm}
+    given: dict[str, Any] = {"corpus_dir": corpus, "index_dir": index, "llm": llm or None}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    with Rag(settings, progress=_progress()) as rag:
+    with Rag(settings, progress=progress()) as rag:
         yield rag
-
-
-def _progress() -> Callable[[str, int, int], None]:
-    """Prints a line when a new step begins, and, on a terminal, keeps it up to date."""
-    last = ""
-
-    def show(what: str, done: int, total: int) -> None:
-        nonlocal last
-        line = f"{what} {done} of {total}" if what != "writing" else "writing the index"
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[K{line}" + ("\n" if what == "writing" else ""))
-            sys.stderr.flush()
-        elif what != last:
-            _note(f"{what} ...")
-        last = what
-
-    return show
-
-
-def _streamed(rag: Rag, question: str, history: list[Turn]) -> str:
-    from rag.answering.types import Done, Said
-
-    text = ""
-    for event in rag.stream(question, history):
-        if isinstance(event, Said):
-            sys.stdout.write(event.so_far[len(text) :])
-            sys.stdout.flush()
-            text = event.so_far
-        elif isinstance(event, Done):
-            _put(event.answer.text[len(text) :] if event.answer.text.startswith(text) else event.answer.text)
-            text = event.answer.text
-            for citation in event.answer.citations:
-                _put(f"  [{citation.number}] {citation.source}: {' '.join(citation.quote.split())}")
-    return text
 
 
 def _typed() -> str:
@@ -253,12 +233,6 @@ def _typed() -> str:
         return input("\n> " if sys.stdin.isatty() else "").strip()
     except EOFError:
         return ""
-
-
-def _summary(report: IngestReport) -> str:
-    counts = ((len(getattr(report, name)), name) for name in ("added", "updated", "unchanged", "removed", "failed"))
-    told = ", ".join(f"{count} {name}" for count, name in counts if count)
-    return f"{told}; {report.passages} passages, {report.embedded} embedded, {report.seconds:.1f} s."
 
 
 def _readable(error: ValueError) -> str:
@@ -272,20 +246,6 @@ def _readable(error: ValueError) -> str:
     return f"{name}={first['input']!r} cannot be used: {first['msg']}."
 
 
-def _put(value: str | dict[str, Any]) -> None:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=not _unicode(), indent=2)
-    sys.stdout.write(text + "\n")
-
-
-def _unicode() -> bool:
-    return (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
-
-
-def _note(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
-
-
 def _fail(text: str, status: int) -> None:
-    _note("rag: " + " ".join(text.split()))
+    note("rag: " + " ".join(text.split()))
     raise SystemExit(status)

@@ -64,7 +64,8 @@ def _index(rag: Rag) -> str:
     health = rag.health()
     if not health["ready"]:
         return f"none yet at {rag.settings.index_dir}; the first question builds it"
-    return f"{health['generation']}: {health['documents']} documents, {health['passages']} passages"
+    left_out = f", {health['failed']} files left out (`rag ingest` says why)" if health["failed"] else ""
+    return f"{health['generation']}: {health['documents']} documents, {health['passages']} passages{left_out}"
 
 
 def _answers(rag: Rag) -> str:
