@@ -37,7 +37,7 @@ from rag.errors import CorpusError
 from rag.retrieval.embedding import Embedder, SentenceTransformerEmbeddings
 from rag.retrieval.generation import Generation
 from rag.retrieval.ingest import Progress
-from rag.retrieval.library import Library
+from rag.retrieval.keeper import Keeper
 from rag.retrieval.retriever import HybridRetriever
 from rag.retrieval.spelling import corrected
 from rag.retrieval.types import DocumentInfo, Hit, IngestReport
@@ -76,7 +76,7 @@ class Rag:
         self._llm = llm
         self._embedder = Embedder(embeddings or SentenceTransformerEmbeddings(self.settings.embedding_model))
         told = progress or (lambda what, done, total: log.info("%s: %d of %d", what, done, total))
-        self._library = Library(self.settings, self._embedder, told)
+        self._keeper = Keeper(self.settings, self._embedder, told)
 
     def __enter__(self) -> Self:
         return self
@@ -104,7 +104,7 @@ class Rag:
         started = time.perf_counter()
         text = self._question(question)
         turns = _turns(history)
-        generation = self._library.ready()
+        generation = self._keeper.ready()
         _check_sources(generation, sources)
         intent = intent_of(text, bool(turns))
         if intent not in ("fact", "overview"):
@@ -135,7 +135,7 @@ class Rag:
             raise ValueError(f"k must be a whole number of at least 1, not {k!r}")
         text = self._question(query)
         turns = _turns(history)
-        generation = self._library.ready()
+        generation = self._keeper.ready()
         _check_sources(generation, sources)
         return HybridRetriever(generation, self._embedder).search(_query(text, turns, generation), k, sources)
 
@@ -156,11 +156,11 @@ class Rag:
         :param rebuild: take nothing over from the old index; needed after a change of the embedding model.
         """
         given = [paths] if isinstance(paths, str | Path) else paths
-        return self._library.ingest([Path(path) for path in given], rebuild)
+        return self._keeper.ingest([Path(path) for path in given], rebuild)
 
     def documents(self) -> list[DocumentInfo]:
         """What is in the index, by source."""
-        generation = self._library.ready()
+        generation = self._keeper.ready()
         passages = Counter(passage.source for passage in generation.passages)
         return [
             DocumentInfo(d.source, d.title, passages[d.source], len(d.text), len(d.page_starts) or None)
@@ -169,7 +169,7 @@ class Rag:
 
     def document_text(self, source: str) -> str:
         """The extracted text of a document, against which all offsets count."""
-        generation = self._library.ready()
+        generation = self._keeper.ready()
         _check_sources(generation, [source])
         return generation.documents[source].text
 
@@ -178,11 +178,11 @@ class Rag:
 
         :param keep_file: leave the file where it is, and never index it again until it is ingested by name.
         """
-        self._library.delete(source, keep_file)
+        self._keeper.delete(source, keep_file)
 
     def close(self) -> None:
         """Let go of the index."""
-        self._library.close()
+        self._keeper.close()
 
     # --- For surfaces and LangChain -------------------------------------------------------------------------------
 
@@ -193,11 +193,11 @@ class Rag:
 
     def starters(self) -> tuple[str, ...]:
         """Three questions to begin with, about the documents."""
-        return starters(self._library.ready(), self._library.corpus.path)
+        return starters(self._keeper.ready(), self._keeper.corpus.path)
 
     def health(self) -> dict[str, Any]:
         """Whether there is an index to serve, and its size; never builds one."""
-        generation = self._library.peek()
+        generation = self._keeper.peek()
         return {
             "ready": generation is not None,
             "generation": generation.path.name if generation else None,

@@ -10,7 +10,7 @@ import pytest
 from rag import CorpusError, IndexMissing
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.index import IndexFolder
-from rag.retrieval.library import Library
+from rag.retrieval.keeper import Keeper
 from rag.retrieval.retriever import HybridRetriever
 from rag.settings import Settings
 from tests.conftest import MakeRag
@@ -109,7 +109,7 @@ def test_a_generation_that_was_handed_out_answers_while_the_next_one_takes_over(
 ) -> None:
     embedder = Embedder(HashingEmbeddings())
     settings = Settings(corpus_dir=corpus, index_dir=index, data_dir=tmp_path / "data")
-    library = Library(settings, embedder, lambda *_: None)
+    library = Keeper(settings, embedder, lambda *_: None)
     handed_out = library.ready()
     (corpus / "harbour.md").write_text("Filled in.")
     library.ready()

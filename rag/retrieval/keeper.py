@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 _WAIT_S = 600  # for another process that is writing
 
 
-class Library:
-    """One folder of documents with one index."""
+class Keeper:
+    """Keeps one index in step with one folder of documents."""
 
     def __init__(self, settings: Settings, embedder: Embedder, progress: Progress) -> None:
         self.corpus = Corpus(settings.corpus_dir, settings.data_dir)
