@@ -12,7 +12,7 @@ from rag.retrieval.embedding import Embedder
 from rag.retrieval.types import Hit
 
 MAX_SENTENCES = 3
-_MAX_BEHIND = 3.0  # a further sentence may score this much below the best one
+_MAX_BEHIND = 4.0  # a further sentence may score this much below the best one
 # On SQuAD 2.0's dev half this declines 1 % of the answerable questions and 92 % of those about another article
 # (benchmarks/answers.py); of the adversarial ones, which this reading cannot tell from answerable, 2 %.
 MIN_CONFIDENCE = 0.083

@@ -32,7 +32,7 @@ def test_the_first_search_builds_the_index(make_rag: MakeRag, index: Path) -> No
 
     assert not rag.health()["ready"]
     assert rag.search("berths", k=1)[0].source == "harbour.md"
-    assert rag.health() == {"ready": True, "generation": "gen-000001", "documents": 3, "passages": 5}
+    assert rag.health() == {"ready": True, "generation": "gen-000001", "documents": 3, "passages": 5, "failed": 0}
 
 
 def test_without_auto_ingest_a_missing_index_is_an_error_that_names_the_command(make_rag: MakeRag, index: Path) -> None:
