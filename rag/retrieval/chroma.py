@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
-from typing import Any
-
-import chromadb
-from chromadb.api.client import Client
-from chromadb.api.collection_configuration import CreateCollectionConfiguration
-from chromadb.config import Settings
-from chromadb.utils.batch_utils import create_batches
+from typing import TYPE_CHECKING, Any
 
 from rag.documents.types import Passage
 from rag.errors import StoreError
 from rag.retrieval.embedding import Vectors
 
-VERSION = str(chromadb.__version__)
+if TYPE_CHECKING:
+    from chromadb.api.client import Client
+    from chromadb.api.collection_configuration import CreateCollectionConfiguration
+
+VERSION = metadata.version("chromadb")
 _COLLECTION = "passages"
 # With these, 10,000 random unit vectors (the worst case) gave recall@10 of 0.9995 at 4 ms; with Chroma's
 # defaults 0.52. Real text is kinder.
@@ -45,7 +44,13 @@ class DenseIndex:
 
     @staticmethod
     def write(path: Path, passages: Sequence[Passage], vectors: Vectors) -> None:
-        """Store these passages, with their vectors, in a new collection at `path`."""
+        """Store these passages, with their vectors, in a new collection at `path`.
+
+        :raises StoreError: Chroma could not write it.
+        """
+        from chromadb.errors import ChromaError
+        from chromadb.utils.batch_utils import create_batches
+
         client = _client(path)
         try:
             collection = client.create_collection(_COLLECTION, configuration=_CONFIGURATION, embedding_function=None)
@@ -58,6 +63,8 @@ class DenseIndex:
             )
             for ids, embeddings, metadatas, documents in batches:
                 collection.add(ids=ids, embeddings=embeddings, metadatas=metadatas, documents=documents)
+        except ChromaError as error:
+            raise StoreError(f"Chroma cannot write {path}: {error}") from error
         finally:
             client.close()
 
@@ -75,6 +82,10 @@ class DenseIndex:
 
 
 def _client(path: Path) -> Client:
+    import chromadb
+    from chromadb.api.client import Client
+    from chromadb.config import Settings
+
     client = chromadb.PersistentClient(str(path), settings=Settings(anonymized_telemetry=False))
     assert isinstance(client, Client)  # PersistentClient declares less than it returns: `close` is missing
     return client

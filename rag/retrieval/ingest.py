@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from chromadb.errors import ChromaError
 
 from rag.documents.corpus import Corpus, FileStamp
 from rag.documents.readers import read
@@ -118,7 +117,7 @@ class Ingestion:
             self.progress("writing", 0, len(passages))
             Generation.write(generation, list(documents.values()), passages, vectors, manifest)
             self.folder.switch(generation)
-        except (OSError, ChromaError) as error:
+        except (OSError, StoreError) as error:
             raise StoreError(
                 f"The index at {self.folder.path} could not be written ({error}). What was there before still serves. "
                 "Free some space or mend the folder, then run `rag ingest`."

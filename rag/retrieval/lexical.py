@@ -7,13 +7,14 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import bm25s
 import numpy as np
 import Stemmer
 from numpy.typing import NDArray
 
-logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG, and tells of every build
+if TYPE_CHECKING:
+    import bm25s
 
 # Numbers keep their points and commas inside ("1.07", "6,000"); other words are letters and digits.
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['\u2019][a-z]+)?")
@@ -62,6 +63,13 @@ def _pairs(word: str) -> list[str]:
     return [*parts, word[at:]] if at < len(word) else parts
 
 
+def _bm25s() -> Any:
+    import bm25s
+
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG, and tells of every build
+    return bm25s
+
+
 class LexicalIndex:
     """BM25 (Lucene's form, k1 1.5, b 0.75) over passages, known by their position.
 
@@ -79,7 +87,7 @@ class LexicalIndex:
     @staticmethod
     def build(texts: Sequence[str]) -> LexicalIndex:
         """Index these texts; at least one must hold a word."""
-        bm25 = bm25s.BM25(method="lucene")
+        bm25 = _bm25s().BM25(method="lucene")
         found = [words(text) for text in texts]
         bm25.index(found if any(found) else [[""]] * len(texts), show_progress=False)  # it divides by the mean length
         return LexicalIndex(bm25, frozenset(form for text in texts for form in _FORM.findall(text.lower())))
@@ -92,7 +100,9 @@ class LexicalIndex:
     @staticmethod
     def load(path: Path) -> LexicalIndex:
         """What `save` wrote."""
-        return LexicalIndex(bm25s.BM25.load(str(path)), frozenset((path / _VOCABULARY).read_text("utf-8").splitlines()))
+        return LexicalIndex(
+            _bm25s().BM25.load(str(path)), frozenset((path / _VOCABULARY).read_text("utf-8").splitlines())
+        )
 
     def search(self, query: str, k: int, allowed: NDArray[np.bool_] | None = None) -> list[tuple[int, float]]:
         """The `k` best passages that share a word with the query: (position, score above 0), best first."""
