@@ -8,6 +8,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT, MakeRag
 
 HEAVY = ["torch", "transformers", "sentence_transformers", "sklearn", "gradio"]
@@ -37,6 +39,7 @@ def test_import_opens_no_file_but_its_own_modules_and_starts_no_thread() -> None
     assert found["modules"] == ["rag"]
 
 
+@pytest.mark.slow
 def test_opening_an_index_imports_neither_torch_nor_gradio(make_rag: MakeRag) -> None:
     rag = make_rag()
     rag.ingest()

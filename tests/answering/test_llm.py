@@ -126,6 +126,7 @@ def test_a_failing_model_is_a_model_error_that_says_what_to_do(
         make_rag(llm=ScriptedModel(replies=["x"], error=error)).ask(QUESTION)
 
 
+@pytest.mark.slow
 def test_any_openai_compatible_server_answers(make_rag: MakeRag) -> None:
     with OpenAIServer("The harbour has 14 berths [1].") as server:
         rag = make_rag(llm_base_url=server.base_url, llm="openai:local-model")
@@ -134,6 +135,7 @@ def test_any_openai_compatible_server_answers(make_rag: MakeRag) -> None:
     assert answer.model == "openai:local-model" and server.requests[0]["model"] == "local-model"
 
 
+@pytest.mark.slow
 def test_the_key_is_sent_and_never_shown(make_rag: MakeRag) -> None:
     with OpenAIServer("no", status=401) as server:
         rag = make_rag(llm_base_url=server.base_url, llm_api_key="secret-key-1", llm="openai:local-model")
@@ -143,6 +145,7 @@ def test_the_key_is_sent_and_never_shown(make_rag: MakeRag) -> None:
     assert "secret-key-1" not in str(raised.value) and "secret-key-1" not in repr(rag.settings)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_down_is_one_clear_error(make_rag: MakeRag) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -158,6 +158,7 @@ def test_what_is_wrong_is_told_in_one_line(
     assert len(errors) == (0 if "Usage" in done.err else 1)
 
 
+@pytest.mark.slow
 def test_a_model_server_that_refuses_is_told_in_one_line(run, monkeypatch: pytest.MonkeyPatch) -> None:
     with OpenAIServer("no", status=500) as server:
         monkeypatch.setenv("RAG_LLM_BASE_URL", server.base_url)

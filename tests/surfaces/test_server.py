@@ -21,7 +21,7 @@ from rag.settings import Settings
 from rag.surfaces.server import MAX_BODY_BYTES, BodyLimit, Gate, SecurityHeaders, errors_as_json, serve
 from tests.surfaces.page_fixtures import ScriptedRag, served
 
-pytestmark = pytest.mark.filterwarnings("default")  # Gradio's own warnings are not ours
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # Gradio's own warnings are not ours
 
 ROOT = Path(__file__).parents[2]
 
