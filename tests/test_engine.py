@@ -138,6 +138,15 @@ def test_as_runnable_answers_a_question_or_a_mapping(rag: Rag) -> None:
     assert [a.abstained for a in runnable.batch([QUESTION, "Which volcano erupted near Quito?"])] == [False, True]
 
 
+def test_what_says_nothing_is_never_quoted(rag: Rag) -> None:
+    noise = (
+        f"# Berths of the harbour\n\n![berths](http://127.0.0.1:9/berths)\n\n{'berth' * 200}\n\nThere are 3 berths.\n"
+    )
+    (rag.settings.corpus_dir / "noise.md").write_text(noise, "utf-8")
+    quotes = [c.quote for c in rag.ask("How many berths of the harbour are there?", sources=["noise.md"]).citations]
+    assert quotes == ["There are 3 berths."]
+
+
 def test_a_stream_that_is_left_early_does_no_harm(rag: Rag) -> None:
     for event in rag.stream(QUESTION):
         assert not isinstance(event, Done)

@@ -33,7 +33,7 @@ _CLAUSE = re.compile(
     re.IGNORECASE,
 )
 _MAX_CLAUSES = 3  # a question with more halves is answered as a whole
-_MARKUP = re.compile(r"!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])|^\s*\[[^\]]+\]:.*|<[^>]*>|\bhttps?://\S+")
+_MARKUP = re.compile(r"!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])|^\s*\[[^\]]+\]:.*|<[^>]*>|\bhttps?://\S+|[A-Za-z0-9]{80,}")
 
 
 class Reader:
@@ -105,7 +105,7 @@ def _scored(place: tuple[Hit, Span], score: float) -> ScoredSentence:
 
 
 def _says_something(hit: Hit, span: Span) -> bool:
-    """Whether there are words in a sentence besides an image, a bare address or the markup around them."""
+    """Whether there are words in a sentence besides images, bare addresses, markup and endless runs of letters."""
     return bool(words(_MARKUP.sub(" ", hit.text[span.start - hit.start : span.end - hit.start])))
 
 
