@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 
@@ -16,14 +15,6 @@ from rag.retrieval.outline import outline
 from rag.retrieval.types import Hit
 
 _CANDIDATES = 50  # taken from each list before fusing
-
-
-class Retriever(Protocol):
-    """What finds passages."""
-
-    def search(self, query: str, k: int, sources: Collection[str] | None = None) -> list[Hit]:
-        """The `k` best passages, best first, fewer only where the documents hold fewer."""
-        ...
 
 
 class HybridRetriever:
