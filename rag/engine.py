@@ -110,15 +110,16 @@ class Rag:
         if intent not in ("fact", "overview"):
             yield Searching(text)
             yield Retrieved(())
-            reply = small_talk(intent, self.starters())
+            reply = small_talk(intent, starters(generation, self._keeper.corpus.path))
             seconds = time.perf_counter() - started
             yield Done(Answer(text, text, reply, False, "", 0.0, (), (), self.model, seconds))
             return
         if intent == "overview":
             asked = Question(text, text, "overview", turns)
         else:
-            query, alone = _query(text, turns, generation), _query(text, (), generation)
-            asked = Question(text, query, "fact", turns, "" if alone == query else alone)
+            whole = condense(text, turns)
+            alone = "" if whole == text else _in_its_spelling(text, generation)
+            asked = Question(text, _in_its_spelling(whole, generation), "fact", turns, alone)
         yield Searching(asked.query)
         hits = self._retrieve(generation, asked, sources)
         yield Retrieved(tuple(hits))
@@ -137,14 +138,15 @@ class Rag:
         turns = _turns(history)
         generation = self._keeper.ready()
         _check_sources(generation, sources)
-        return HybridRetriever(generation, self._embedder).search(_query(text, turns, generation), k, sources)
+        found = _in_its_spelling(condense(text, turns), generation)
+        return HybridRetriever(generation, self._embedder).search(found, k, sources)
 
     def check(self, claim: str, texts: Sequence[str]) -> Support:
         """Whether one of the texts bears out the claim, where, and if not, which guard failed."""
-        if not claim.strip() or isinstance(texts, str):
-            raise ValueError(
-                "the claim is empty" if not claim.strip() else "texts must be a list of texts, not one text"
-            )
+        if not claim.strip():
+            raise ValueError("the claim is empty")
+        if isinstance(texts, str):
+            raise ValueError("texts must be a list of texts, not one text")
         return Grounder(self._embedder).check(claim, texts)
 
     # --- Documents ------------------------------------------------------------------------------------------------
@@ -266,10 +268,9 @@ class Rag:
         )
 
 
-def _query(text: str, turns: History, generation: Generation) -> str:
-    """What is searched for a question: with what it leaves out, and in the documents' spelling."""
-    lexical = generation.lexical
-    return corrected(condense(text, turns), lexical.vocabulary, lexical.knows)
+def _in_its_spelling(query: str, generation: Generation) -> str:
+    """A query in the spelling of the documents."""
+    return corrected(query, generation.lexical.vocabulary, generation.lexical.knows)
 
 
 def _turns(history: History) -> tuple[Turn, ...]:

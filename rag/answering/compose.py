@@ -39,11 +39,15 @@ class Composition:
                 self.declined = draft.reason
                 return
             held += self._place(draft)
-            if any(sentence.supported for sentence in self.sentences):
+            if self._holds:
                 yield from held
                 held = []
-        if not any(sentence.supported for sentence in self.sentences):
+        if not self._holds:
             self.declined = "The model gave an answer, but the documents bear out none of it."
+
+    @property
+    def _holds(self) -> bool:
+        return any(sentence.supported for sentence in self.sentences)
 
     def _place(self, draft: Draft) -> list[Said]:
         self.text += draft.lead if self.text else draft.lead.lstrip()
@@ -61,7 +65,7 @@ class Composition:
         """What bears the draft out: its own claim if it is a copy; else what the grounder finds where it points, or
         anywhere among the hits, since models misnumber.
         """
-        copied = [found for found in draft.evidence if " ".join(_quote(found).split()) == draft.text]
+        copied = [found for found in draft.evidence if " ".join(found.hit.quote(found.span).split()) == draft.text]
         if copied:
             return copied
         claim = _MARKUP.sub("", draft.text)
@@ -74,7 +78,7 @@ class Composition:
     def _cite(self, claim: str, found: Evidence) -> Citation:
         place = (found.hit.source, found.span.start, found.span.end)
         if place not in self._cited:
-            hit, quote = found.hit, _quote(found)
+            hit, quote = found.hit, found.hit.quote(found.span)
             self._cited[place] = Citation(
                 number=len(self._cited) + 1,
                 source=hit.source,
@@ -87,10 +91,6 @@ class Composition:
                 highlight=_shared_stretch(claim, quote),
             )
         return self._cited[place]
-
-
-def _quote(found: Evidence) -> str:
-    return found.hit.text[found.span.start - found.hit.start : found.span.end - found.hit.start]
 
 
 def _shared_stretch(claim: str, quote: str) -> tuple[int, int]:

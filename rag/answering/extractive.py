@@ -42,7 +42,7 @@ class ExtractiveAnswerer:
 
     def _key_sentence(self, hit: Hit) -> Draft:
         """The sentence nearest to the passage as a whole."""
-        texts = [hit.text[s.start - hit.start : s.end - hit.start] for s in hit.sentences]
+        texts = [hit.quote(span) for span in hit.sentences]
         whole = self._embedder.query(hit.passage.embedding_text)
         nearness = self._embedder.sentences(texts) @ whole
         nearness[0] += _LEAD_BONUS

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from rag.answering.expected import expected, offers
 from rag.answering.types import Question, Reading, ScoredSentence
 from rag.documents.types import Span
-from rag.retrieval.embedding import Embedder
+from rag.retrieval.embedding import Embedder, Vectors
 from rag.retrieval.lexical import LexicalIndex, words
 from rag.retrieval.types import Hit
 
@@ -36,6 +38,22 @@ _MAX_CLAUSES = 3  # a question with more halves is answered as a whole
 _MARKUP = re.compile(r"!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])|^\s*\[[^\]]+\]:.*|<[^>]*>|\bhttps?://\S+|[A-Za-z0-9]{80,}")
 
 
+@dataclass(frozen=True)
+class _Place:
+    """A sentence of a hit, with what is read of it for every question."""
+
+    hit: Hit
+    span: Span
+
+    @cached_property
+    def context(self) -> str:
+        return self.hit.passage.in_context(self.hit.quote(self.span))
+
+    @cached_property
+    def words(self) -> set[str]:
+        return set(words(self.context))
+
+
 class Reader:
     """Scores sentences with the index's own embedder and word statistics."""
 
@@ -47,69 +65,56 @@ class Reader:
         """Score every sentence of the hits for the question; an overview asks for none in particular."""
         if question.kind == "overview":
             return Reading((), (), 1.0 if hits else 0.0, ())
-        places = [(hit, span) for hit in hits for span in hit.sentences if _says_something(hit, span)]
+        places = [_Place(hit, span) for hit in hits for span in hit.sentences if _says_something(hit.quote(span))]
         if not places:
             return Reading((), (), 0.0, self._unknown(question.query))
-        contexts = [_in_context(hit, span) for hit, span in places]
-        features = self._features(question.query, places, contexts)
+        vectors = self._embedder.sentences([place.context for place in places])
+        features = self._features(question.query, places, vectors)
         if question.alone:  # what was asked now counts as much as what it was asked about
-            features = (features + self._features(question.alone, places, contexts)) / 2
+            features = (features + self._features(question.alone, places, vectors)) / 2
         scores = features @ _SENTENCE_WEIGHTS
-        ranked = [_scored(places[i], scores[i]) for i in np.argsort(-scores, kind="stable")]
-        best = features[int(np.argmax(scores))]
-        confidence = 1 / (1 + math.exp(-float(best[:2] @ _CONFIDENCE_WEIGHTS) - _CONFIDENCE_BIAS))
-        clauses = self._clauses(question, places, contexts, scores)
-        return Reading(tuple(ranked), clauses, confidence, self._unknown(question.query))
+        sentences = [ScoredSentence(p.hit, p.span, float(score)) for p, score in zip(places, scores, strict=True)]
+        order = np.argsort(-scores, kind="stable")
+        confidence = 1 / (1 + math.exp(-float(features[order[0]][:2] @ _CONFIDENCE_WEIGHTS) - _CONFIDENCE_BIAS))
+        clauses = self._clauses(question.text, places, vectors, scores)
+        return Reading(
+            sentences=tuple(sentences[i] for i in order),
+            clauses=tuple(sentences[i] for i in clauses),
+            confidence=confidence,
+            unknown=self._unknown(question.query),
+        )
 
-    def _features(self, query: str, places: Sequence[tuple[Hit, Span]], contexts: Sequence[str]) -> NDArray[np.float64]:
+    def _features(self, query: str, places: Sequence[_Place], vectors: Vectors) -> NDArray[np.float64]:
         """(n_sentences, 4), in the order of _SENTENCE_WEIGHTS."""
         asked = list(dict.fromkeys(words(query)))
         idf = np.array([self._lexical.idf(word) for word in asked])
         kind, total = expected(query), float(idf.sum()) or 1.0
-        cosines = self._embedder.sentences(contexts) @ self._embedder.query(query)
         rows = []
-        for (hit, span), context, cosine in zip(places, contexts, cosines, strict=True):
-            sentence = hit.text[span.start - hit.start : span.end - hit.start]
-            held = set(words(context))
-            shared = sum(weight for word, weight in zip(asked, idf, strict=True) if word in held) / total
-            rows.append((float(cosine), shared, hit.score, offers(kind, sentence, set(asked))))
+        for place, cosine in zip(places, vectors @ self._embedder.query(query), strict=True):
+            shared = sum(weight for word, weight in zip(asked, idf, strict=True) if word in place.words) / total
+            offered = offers(kind, place.hit.quote(place.span), set(asked))
+            rows.append((float(cosine), shared, place.hit.score, offered))
         return np.array(rows)
 
     def _clauses(
-        self,
-        question: Question,
-        places: Sequence[tuple[Hit, Span]],
-        contexts: Sequence[str],
-        scores: NDArray[np.float64],
-    ) -> tuple[ScoredSentence, ...]:
-        """For "Who is X, and when did Y?", the best sentence for each half, none taken twice."""
-        clauses = list(
-            {tuple(words(clause)): clause for clause in _CLAUSE.split(question.text) if words(clause)}.values()
-        )
+        self, question: str, places: Sequence[_Place], vectors: Vectors, scores: NDArray[np.float64]
+    ) -> list[int]:
+        """For "Who is X, and when did Y?", the best sentence for each half, none twice; [] for other questions."""
+        clauses = list({tuple(words(clause)): clause for clause in _CLAUSE.split(question) if words(clause)}.values())
         if not 2 <= len(clauses) <= _MAX_CLAUSES:
-            return ()
+            return []
         chosen: list[int] = []
         for clause in clauses:
-            own = self._features(clause, places, contexts) @ _SENTENCE_WEIGHTS
+            own = self._features(clause, places, vectors) @ _SENTENCE_WEIGHTS
             order = np.argsort(-(own + scores) / 2, kind="stable")  # the whole question holds what a half leaves out
             chosen += [int(i) for i in order if int(i) not in chosen][:1]
-        return tuple(_scored(places[i], scores[i]) for i in chosen)
+        return chosen
 
     def _unknown(self, query: str) -> tuple[str, ...]:
         found = re.findall(r"[^\W_]+", query)
         return tuple(dict.fromkeys(word for word in found if not self._lexical.knows(word)))
 
 
-def _scored(place: tuple[Hit, Span], score: float) -> ScoredSentence:
-    return ScoredSentence(place[0], place[1], float(score))
-
-
-def _says_something(hit: Hit, span: Span) -> bool:
+def _says_something(sentence: str) -> bool:
     """Whether there are words in a sentence besides images, bare addresses, markup and endless runs of letters."""
-    return bool(words(_MARKUP.sub(" ", hit.text[span.start - hit.start : span.end - hit.start])))
-
-
-def _in_context(hit: Hit, span: Span) -> str:
-    """The sentence with title and section in front: much of what it is about stands only there."""
-    head = " > ".join(part for part in (hit.title, hit.section) if part)
-    return f"{head}\n{hit.text[span.start - hit.start : span.end - hit.start]}"
+    return bool(words(_MARKUP.sub(" ", sentence)))

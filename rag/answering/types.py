@@ -43,7 +43,7 @@ class ScoredSentence:
     @property
     def text(self) -> str:
         """The sentence, exactly as in the document."""
-        return self.hit.text[self.span.start - self.hit.start : self.span.end - self.hit.start]
+        return self.hit.quote(self.span)
 
 
 @dataclass(frozen=True, slots=True)

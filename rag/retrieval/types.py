@@ -36,6 +36,10 @@ class Hit:
         del fields["passage"]
         return fields
 
+    def quote(self, span: Span) -> str:
+        """The text of a span that lies within the hit; the span is in document offsets."""
+        return self.text[span.start - self.start : span.end - self.start]
+
     @property
     def sentences(self) -> tuple[Span, ...]:
         """The sentences of the passage, in document offsets."""

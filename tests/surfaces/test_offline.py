@@ -13,12 +13,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.conftest import ARTICLE, ROOT
 from tests.surfaces.page_fixtures import chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-ROOT = Path(__file__).parents[2]
-ARTICLE = ROOT / "corpus" / "alibaba-ai-businesses.md"
 
 # Python imports this at its start. It refuses, and writes down, every attempt to reach or to look up another machine.
 WATCH = """

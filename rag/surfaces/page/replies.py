@@ -44,7 +44,7 @@ class Replies:
         except (RagError, ValueError) as error:
             message = str(error)
             yield render.failed(message[:1].upper() + message[1:], shown)
-        except Exception:
+        except Exception:  # a bug of ours, whatever it is: the log gets it, and the reader a line
             logger.exception("The page could not answer")
             yield render.failed(UNEXPECTED, shown)
 
