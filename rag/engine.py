@@ -36,7 +36,7 @@ from rag.answering.types import (
 from rag.errors import CorpusError
 from rag.retrieval.embedding import Embedder, SentenceTransformerEmbeddings
 from rag.retrieval.generation import Generation
-from rag.retrieval.ingest import Progress
+from rag.retrieval.ingest import Progress, matching
 from rag.retrieval.keeper import Keeper
 from rag.retrieval.retriever import HybridRetriever
 from rag.retrieval.spelling import corrected
@@ -139,7 +139,7 @@ class Rag:
         generation = self._keeper.ready()
         _check_sources(generation, sources)
         found = _in_its_spelling(condense(text, turns), generation)
-        return HybridRetriever(generation, self._embedder).search(found, k, sources)
+        return HybridRetriever(generation, matching(generation, self._embedder)).search(found, k, sources)
 
     def check(self, claim: str, texts: Sequence[str]) -> Support:
         """Whether one of the texts bears out the claim, where, and if not, which guard failed."""
@@ -245,7 +245,7 @@ class Rag:
         return seen
 
     def _retrieve(self, generation: Generation, question: Question, sources: Collection[str] | None) -> list[Hit]:
-        retriever = HybridRetriever(generation, self._embedder)
+        retriever = HybridRetriever(generation, matching(generation, self._embedder))
         if question.kind == "overview":
             return retriever.outline(sources)
         return retriever.search(question.query, self.settings.passages, sources)

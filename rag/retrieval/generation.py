@@ -1,34 +1,48 @@
 """One state of the index on disk: a folder that is written once, completely, and then only read.
 
-manifest.json     what it was built from and with; written last, so that a folder without it is unfinished
+manifest.json     what it was built from and with, and the digest of every other file and of itself; written last,
+                  so that a folder without it is unfinished
 documents.jsonl   the extracted texts, against which all offsets count
 passages.jsonl    where the passages and their sentences lie
-vectors.npy       their vectors, so that the next generation embeds only what is new
 chroma/           dense search
-bm25/             sparse search
+lexical/          sparse search
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
-import os
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rag.documents.types import Document, Passage, Span
 from rag.errors import StoreError
+from rag.retrieval import chroma
 from rag.retrieval.chroma import DenseIndex
+from rag.retrieval.disk import digest, files_below, sync, write_whole
 from rag.retrieval.embedding import Vectors
 from rag.retrieval.lexical import LexicalIndex
 
 Row = dict[str, Any]  # one line of JSON
 
-FORMAT = 1  # another layout on disk gets another number, and the index is built anew
+FORMAT = 2  # another layout on disk gets another number, and the index is built anew
+MANIFEST = "manifest.json"
+_LOST = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO}  # other errors, such as of rights, are no damage
+_MAX_CHURN = 0.2  # share of the passages that may have come and gone before Chroma's graph is built anew
+_MEMORY = Path("/dev/shm")  # where Linux has room even when no disk has
+
+
+class Damaged(StoreError):
+    """The files of a generation are not what was written."""
+
+
+class Outdated(StoreError):
+    """A generation is whole, but another version wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,61 +56,76 @@ class Manifest:
     failed: Mapping[str, str]  # source to reason, for those that could not be read
     passages: int
     probe: Sequence[float] = ()  # the vector of one fixed sentence, of a model that is not ours
+    churn: int = 0  # passages that came or went since Chroma's graph was built
+    digests: Mapping[str, str] | None = None  # of each file below the folder
     format: int = FORMAT
 
 
 class Generation:
-    """A finished generation, open for reading. Safe to use from many threads."""
+    """A finished generation: verified when it is made, read when it is asked. Safe to use from many threads."""
 
     def __init__(self, path: Path) -> None:
-        """:raises StoreError: not a finished generation, or damaged."""
+        """:raises FileNotFoundError: it is not finished, or just being removed.
+        :raises Damaged: a file is missing, or is not what was written.
+        :raises Outdated: it is laid out in another way.
+        """
         self.path = path
-        try:
-            self.manifest = _manifest(path / "manifest.json")
-            self.documents = {d.source: d for d in map(_document, _read_lines(path / "documents.jsonl"))}
-            self.passages = [self._passage(row) for row in _read_lines(path / "passages.jsonl")]
-            if len(self.passages) != self.manifest.passages:
-                raise ValueError(f"{len(self.passages)} passages, the manifest says {self.manifest.passages}")
-            self.lexical = LexicalIndex.load(path / "bm25")
-        except (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError) as error:
-            raise StoreError(f"The index at {path} is damaged ({error}). Run `rag ingest --rebuild`.") from error
-        self.position = {passage.id: i for i, passage in enumerate(self.passages)}
+        self.manifest = _manifest(path / MANIFEST)
+        for name, written in (self.manifest.digests or {}).items():
+            if _digest(path / name) != written:
+                raise Damaged(f"{path}/{name} is missing, or not what was written")
 
-    @staticmethod
-    def write(
-        path: Path, documents: Sequence[Document], passages: Sequence[Passage], vectors: Vectors, manifest: Manifest
-    ) -> None:
-        """Write a generation into a new folder. When this returns, all of it is on disk."""
-        path.mkdir(parents=True)
-        _write_lines(path / "documents.jsonl", [asdict(document) for document in documents])
-        _write_lines(path / "passages.jsonl", [_row(passage) for passage in passages])
-        np.save(path / "vectors.npy", vectors)
-        LexicalIndex.build([passage.embedding_text for passage in passages]).save(path / "bm25")
-        DenseIndex.write(path / "chroma", passages, vectors)
-        for file in path.rglob("*"):
-            if file.is_file():
-                _sync(file)
-        _write_lines(path / "manifest.json", [asdict(manifest)])
-        _sync(path / "manifest.json")
-        _sync(path)
+    def load(self) -> None:
+        """Read all of it now: later its folder may be gone.
+
+        :raises Outdated: another version of Chroma wrote it.
+        """
+        if self.manifest.chroma != chroma.VERSION:
+            raise Outdated(f"{self.path} was written by Chroma {self.manifest.chroma}, this is {chroma.VERSION}")
+        _ = self.position, self.lexical, self.dense
+
+    @property
+    def loaded(self) -> bool:
+        """Whether `load` was called."""
+        return "dense" in self.__dict__
+
+    @cached_property
+    def documents(self) -> dict[str, Document]:
+        """The documents by source."""
+        return {row["source"]: _document(row) for row in _read_lines(self.path / "documents.jsonl")}
+
+    @cached_property
+    def passages(self) -> list[Passage]:
+        """The passages, document by document, in reading order."""
+        return [self._passage(row) for row in _read_lines(self.path / "passages.jsonl")]
+
+    @cached_property
+    def position(self) -> dict[str, int]:
+        """Where each passage is in `passages`, by its id."""
+        return {passage.id: i for i, passage in enumerate(self.passages)}
+
+    @cached_property
+    def lexical(self) -> LexicalIndex:
+        """Sparse search."""
+        return LexicalIndex.load(self.path / "lexical")
 
     @cached_property
     def dense(self) -> DenseIndex:
-        """Chroma, opened at the first use: an ingest has no need of it."""
-        return DenseIndex(self.path / "chroma")
+        """Dense search."""
+        return DenseIndex(self.path / "chroma", [self.path.parent, Path(tempfile.gettempdir()), _MEMORY])
 
-    @cached_property
-    def vectors(self) -> dict[str, Vectors]:
-        """The vector of each text that was embedded."""
-        try:
-            rows = np.load(self.path / "vectors.npy")
-            return {p.embedding_text: row for p, row in zip(self.passages, rows, strict=True)}
-        except (OSError, ValueError, EOFError) as error:
-            raise StoreError(f"The index at {self.path} is damaged ({error}). Run `rag ingest --rebuild`.") from error
+    def vectors(self, passages: Sequence[Passage]) -> Vectors:
+        """The vectors of some passages, (len(passages), dimensions)."""
+        return self.dense.vectors([passage.id for passage in passages])
+
+    def holds(self, source: str) -> bool:
+        """Whether anything of a document can be found."""
+        mine = any(passage.source == source for passage in self.passages)
+        return mine or source in self.documents or bool(self.dense.ids_of(source))
 
     def close(self) -> None:
         """Let go of the files."""
-        if "dense" in self.__dict__:
+        if self.loaded:
             self.dense.close()
 
     def _passage(self, row: Row) -> Passage:
@@ -104,6 +133,66 @@ class Generation:
         document, start, end = self.documents[row["source"]], sentences[0].start, sentences[-1].end
         text = document.text[start:end]
         return Passage(document.source, document.title, row["section"], text, start, end, row["page"], sentences)
+
+
+@dataclass(frozen=True, slots=True)
+class NewGeneration:
+    """What a generation is written from."""
+
+    documents: Sequence[Document]
+    passages: Sequence[Passage]
+    vectors: Vectors
+    manifest: Manifest
+
+    def write(self, path: Path, known: Generation | None) -> None:
+        """Write a generation into a new folder. When this returns, all of it is on disk and was found to answer.
+
+        :param known: a generation of the same make, from which what did not change is taken over.
+        :raises StoreError: Chroma could not write it, or what it wrote does not answer.
+        """
+        path.mkdir(parents=True)
+        _write_lines(path / "documents.jsonl", [asdict(document) for document in self.documents])
+        _write_lines(path / "passages.jsonl", [_row(passage) for passage in self.passages])
+        texts = [passage.embedding_text for passage in self.passages]
+        ids = [passage.id for passage in self.passages]
+        places = [known.position.get(id) for id in ids] if known else []
+        LexicalIndex.build(texts, known.lexical if known else None, places).save(path / "lexical")
+        churn = self._write_dense(path / "chroma", known)
+        for file in (*path.rglob("*"), path):
+            sync(file)
+        digests = {file.relative_to(path).as_posix(): digest(file) for file in files_below(path)}
+        self._prove(path, ids)
+        manifest = replace(self.manifest, passages=len(ids), churn=churn, digests=digests)
+        write_whole(path / MANIFEST, _sealed(asdict(manifest)))
+
+    def _write_dense(self, path: Path, known: Generation | None) -> int:
+        """Write Chroma's collection, from the known one's copy where little changed; the churn that it then has."""
+        old = known.position if known else {}
+        new = {passage.id: i for i, passage in enumerate(self.passages)}
+        gone, come = [id for id in old if id not in new], [i for id, i in new.items() if id not in old]
+        churn = (known.manifest.churn if known else 0) + len(gone) + len(come)
+        if known is None or churn > _MAX_CHURN * len(old):
+            chroma.write(path, self.passages, self.vectors)
+            return 0
+        chroma.update(known.path / "chroma", path, gone, [self.passages[i] for i in come], self.vectors[come])
+        return churn
+
+    def _prove(self, path: Path, ids: Sequence[str]) -> None:
+        dense = DenseIndex(path / "chroma", [path.parent])
+        try:
+            if dense.size != len(ids) or not dense.finds_itself(ids):
+                raise StoreError(f"Chroma wrote {path} without an error, but does not find in it what it should.")
+        finally:
+            dense.close()
+
+
+def _digest(path: Path) -> str:
+    try:
+        return digest(path)
+    except OSError as error:
+        if error.errno in _LOST:
+            return ""
+        raise
 
 
 def _document(row: Row) -> Document:
@@ -119,10 +208,27 @@ def _row(passage: Passage) -> Row:
     }
 
 
+def _sealed(fields: Row) -> bytes:
+    """The manifest's bytes: a line of JSON, and a line with its digest."""
+    line = json.dumps(fields).encode()
+    return line + b"\n" + _seal(line) + b"\n"
+
+
+def _seal(line: bytes) -> bytes:
+    return hashlib.blake2b(line, digest_size=20).hexdigest().encode()
+
+
 def _manifest(path: Path) -> Manifest:
-    fields = json.loads(path.read_text("utf-8"))
-    if fields["format"] != FORMAT:
-        raise ValueError(f"it has format {fields['format']}, this version writes {FORMAT}")
+    line, _, seal = path.read_bytes().partition(b"\n")
+    try:
+        fields = json.loads(line)
+        format = fields["format"]
+    except (ValueError, TypeError, LookupError) as error:
+        raise Damaged(f"{path} is not what was written") from error
+    if format != FORMAT:
+        raise Outdated(f"{path} has format {format}, this version writes {FORMAT}")
+    if seal.strip() != _seal(line):
+        raise Damaged(f"{path} is not what was written")
     files = {source: tuple(stamp) for source, stamp in fields.pop("files").items()}
     return Manifest(files=files, **fields)
 
@@ -135,12 +241,3 @@ def _read_lines(path: Path) -> list[Row]:
 def _write_lines(path: Path, rows: Sequence[Row]) -> None:
     with path.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(row) + "\n" for row in rows)
-
-
-def _sync(path: Path) -> None:
-    """Make what was written survive a loss of power."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,91 +1,242 @@
 """The index folder: generations beside each other, and the file CURRENT that names the one in use.
 
-A change builds a new generation beside the old one and then switches with one atomic rename. Until then the old
-one serves; when anything fails, it goes on serving. One writer at a time holds LOCK.
+    CURRENT          gen-000012, switched by one atomic rename
+    LOCK             held by the one process that writes; holds its number
+    gen-000012/      written once, then only read; readers hold a shared lock on it while they load it
+    gen-000011/      the one before, which takes over when the current one is found damaged
+    gen-000010.bad/  one that was damaged, put aside; `why.txt` says what was found
+    vectors/         every vector that was ever computed and may be needed again
+    open-*/          what a running process works on
+
+A change builds a new generation beside the old one and then switches. Until then the old one serves; when anything
+fails, it goes on serving.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from rag.errors import IndexBusy, StoreError
+from rag.retrieval import chroma
+from rag.retrieval.disk import acquire, locked, write_whole
+from rag.retrieval.generation import MANIFEST, Damaged, Generation, Outdated
 
-_KEPT = 2  # the current generation and the one before, which a reader may still be using
+log = logging.getLogger(__name__)
+
+_NONE = "none"  # in CURRENT: all was deleted
+_READER_S = 10  # how long to wait for a cleaner to let go of a generation
+_TRIES = 20  # at opening, while others switch
 
 
 class IndexFolder:
-    """Where the generations live. Knows folders and names; what is in a generation is not its business."""
+    """Where the generations live; hands out the one in use, verified. Safe to use from many threads."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.vectors = path / "vectors"
+        self.repairs: list[str] = []  # what was found damaged since the program began
+        self._opening = threading.RLock()
+        self._open: tuple[tuple[Path, int, int], Generation] | None = None
+        self._bad: set[Path] = set()  # put aside, where the folder cannot be written
 
     def current(self) -> Path | None:
-        """The generation in use, or None when there is none."""
-        try:
-            name = (self.path / "CURRENT").read_text("ascii").strip()
-        except FileNotFoundError:
+        """The generation in use, or None when there is none. Where CURRENT is missing or damaged, the newest."""
+        named = self._named()
+        if named == _NONE:
             return None
-        except ValueError:  # damaged: as if there were none
-            return None
-        except OSError as error:
-            raise StoreError(f"{self.path}/CURRENT cannot be read ({error}). Mend or delete it.") from error
-        generation = self.path / name
-        return generation if name and generation.parent == self.path and generation.is_dir() else None
+        finished = self._finished()
+        return next((path for path in finished if path.name == named), finished[0] if finished else None)
+
+    def open(self, load: bool = True) -> Generation | None:
+        """The generation in use, verified; None when there is none that this version can read.
+
+        One that is damaged is put aside, and the one before it takes its place.
+
+        :param load: read all of it now; without, only the process that holds the lock may use it.
+        :raises StoreError: its files cannot be read at all, or there is no room to open it.
+        """
+        with self._opening:
+            for _ in range(_TRIES):
+                path = self.current()
+                if path is None:
+                    self._open = None
+                    return None
+                try:
+                    generation = self._opened(path, load)
+                    if self._named() != path.name:
+                        self._mend(path)
+                    return generation
+                except (FileNotFoundError, TimeoutError):  # removed at this moment: another took its place
+                    time.sleep(0.01)
+                except Damaged as error:
+                    self.put_aside(path, str(error))
+                except Outdated as error:
+                    log.info("%s", error)
+                    return None
+                except OSError as error:
+                    raise StoreError(f"The index at {path} cannot be read ({error}). Mend the folder.") from error
+        raise StoreError(f"The index at {self.path} changes faster than it can be opened. Try again.")
+
+    def close(self) -> None:
+        """Let go of the files."""
+        with self._opening:
+            if self._open:
+                self._open[1].close()
+            self._open = None
 
     @contextmanager
     def writing(self, timeout_s: float) -> Iterator[None]:
-        """Hold the one writer's lock, waiting for another writer to end.
+        """Hold the one writer's lock, waiting for another writer to end, and clear away what killed ones left.
 
         :raises IndexBusy: another process is still writing after the wait.
         :raises StoreError: the folder cannot be written.
         """
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.path / "LOCK")
+        lock = self.path / "LOCK"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=timeout_s)
-        except Timeout as error:
+            lock.touch()
+            handle = acquire(lock, timeout_s=timeout_s)
+            _sign(handle)
+        except TimeoutError as error:
             raise IndexBusy(
-                f"Another process has been writing to the index at {self.path} for {timeout_s:.0f} s. "
-                "Wait until it ends, then try again."
+                f"Another process ({_holder(lock)}) has been writing to the index at {self.path} for {timeout_s:.0f} s."
+                " Wait until it ends, then try again."
             ) from error
         except OSError as error:
             raise StoreError(
                 f"The index folder {self.path} cannot be written ({error.strerror}). Set RAG_INDEX_DIR to one that can."
             ) from error
         try:
+            self._sweep()
             yield
         finally:
-            lock.release()
+            os.close(handle)
 
     def next(self) -> Path:
-        """A path for a new generation; the numbers only ever grow."""
+        """A path for a new generation."""
         return self.path / f"gen-{max([0, *self._numbers()]) + 1:06d}"
 
     def switch(self, generation: Path) -> None:
         """Make this the generation in use, then drop those that nobody needs any more."""
-        beside = self.path / "CURRENT.new"
-        with beside.open("w", encoding="ascii") as file:
-            file.write(generation.name + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self.path / "CURRENT")
-        for number in sorted(self._numbers())[:-_KEPT]:
-            shutil.rmtree(self.path / f"gen-{number:06d}", ignore_errors=True)  # tried again at the next switch
+        before = self.current()
+        self._name(generation.name)
+        self._remove_all_but({generation, before})
+
+    def drop_others(self) -> None:
+        """Leave only the generation in use: others hold a document that was deleted."""
+        self._remove_all_but({self.current()})
 
     def clear(self) -> None:
         """Leave no generation in use: there is nothing to search any more."""
-        (self.path / "CURRENT").unlink(missing_ok=True)
-        numbers = sorted(self._numbers())
-        for number in numbers:
-            shutil.rmtree(self.path / f"gen-{number:06d}", ignore_errors=True)  # tried again at the next switch
-        if numbers:  # an empty folder keeps the count: a number used twice would be taken for the one already open
-            (self.path / f"gen-{numbers[-1]:06d}").mkdir(exist_ok=True)
+        self._name(_NONE)
+        self._remove_all_but(set())
+
+    def put_aside(self, path: Path, why: str) -> None:
+        """Never serve this generation again: it is damaged."""
+        log.warning("The index was damaged: %s. It is put aside; what is sound, or the corpus, takes its place.", why)
+        self.repairs.append(why)
+        aside = path.with_suffix(".bad")
+        try:
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
+            (aside / "why.txt").write_text(f"{time.strftime('%Y-%m-%d %H:%M')}: {why}\n", "utf-8")
+        except OSError as error:  # another process was faster, or nothing can be written here
+            log.info("%s stays where it is (%s)", path, error)
+            if path.exists():
+                self._bad.add(path)
+
+    def untold(self) -> list[str]:
+        """What any process found damaged and nobody asked about yet; says so once."""
+        told = []
+        for note in sorted(self.path.glob("gen-*.bad/why.txt")):
+            told.append(note.read_text("utf-8").strip())
+            note.unlink()
+        return told
+
+    def _named(self) -> str:
+        """What CURRENT says; "" when it is missing or no text."""
+        try:
+            return (self.path / "CURRENT").read_text("ascii").strip()
+        except (FileNotFoundError, ValueError):
+            return ""
+        except OSError as error:
+            raise StoreError(f"{self.path}/CURRENT cannot be read ({error}). Mend or delete it.") from error
+
+    def _name(self, generation: str) -> None:
+        write_whole(self.path / "CURRENT", f"{generation}\n".encode())
+
+    def _mend(self, path: Path) -> None:
+        """CURRENT does not name what is in use: let it."""
+        why = f"{self.path}/CURRENT names no finished generation; {path.name} is the newest"
+        if why not in self.repairs:
+            log.warning("The index was damaged: %s.", why)
+            self.repairs.append(why)
+        try:
+            with self.writing(0):
+                if self.current() == path:
+                    self._name(path.name)
+        except (IndexBusy, StoreError, OSError) as error:
+            log.info("%s", error)
+
+    def _opened(self, path: Path, load: bool) -> Generation:
+        info = (path / MANIFEST).stat()
+        identity = (path, info.st_ino, info.st_mtime_ns)
+        if self._open and self._open[0] == identity and (self._open[1].loaded or not load):
+            return self._open[1]
+        with locked(path, shared=True, timeout_s=_READER_S):
+            fresh = Generation(path)
+            if load:
+                fresh.load()
+        self._open = identity, fresh  # the one before closes itself when the last thread that reads it is done
+        return fresh
+
+    def _finished(self) -> list[Path]:
+        """The generations that have a manifest, newest first."""
+        paths = (self.path / f"gen-{number:06d}" for number in sorted(self._numbers(), reverse=True))
+        return [path for path in paths if path not in self._bad and (path / MANIFEST).exists()]
+
+    def _remove_all_but(self, kept: set[Path | None]) -> None:
+        for number in self._numbers():
+            path = self.path / f"gen-{number:06d}"
+            if path not in kept:
+                _remove(path)
+
+    def _sweep(self) -> None:
+        """Remove what killed processes left: unfinished generations and copies."""
+        self._remove_all_but(set(self._finished()))
+        for path in self.path.glob("gen-*.bad"):
+            if not (path / "why.txt").exists():  # it was told
+                shutil.rmtree(path, ignore_errors=True)
+        chroma.sweep(self.path)
 
     def _numbers(self) -> list[int]:
         return [int(path.name[4:]) for path in self.path.glob("gen-*") if path.name[4:].isdigit()]
+
+
+def _remove(path: Path) -> None:
+    """Remove a generation, unless somebody is loading it. Without its manifest it is none, even if we are killed."""
+    try:
+        (path / MANIFEST).unlink(missing_ok=True)
+        with locked(path):
+            shutil.rmtree(path, ignore_errors=True)  # tried again by the next writer
+    except OSError:  # in use, or just gone: the next writer tries again
+        return
+
+
+def _sign(handle: int) -> None:
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+
+
+def _holder(lock: Path) -> str:
+    try:
+        return lock.read_text("ascii").strip() or "number unknown"
+    except (OSError, ValueError):
+        return "number unknown"

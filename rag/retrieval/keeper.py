@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 
 from rag.documents.corpus import Corpus, FileStamp
@@ -15,27 +17,32 @@ from rag.errors import CorpusError, EmbedderMismatch, IndexBusy, IndexMissing, S
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.generation import Generation
 from rag.retrieval.index import IndexFolder
-from rag.retrieval.ingest import Ingestion, Progress, check_embedder, file_digests, same_make
+from rag.retrieval.ingest import WAIT_S, Ingestion, Progress, file_digests, matching, same_files, same_make
 from rag.retrieval.types import IngestReport
 from rag.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_WAIT_S = 600  # for another process that is writing
-
 
 class Keeper:
-    """Keeps one index in step with one folder of documents."""
+    """Keeps one index in step with one folder of documents.
 
-    def __init__(self, settings: Settings, embedder: Embedder, progress: Progress) -> None:
+    :param patience_s: how long a question waits while changed documents are brought in, when there is an index to
+        answer from meanwhile; None for as long as it takes.
+    """
+
+    def __init__(
+        self, settings: Settings, embedder: Embedder, progress: Progress, patience_s: float | None = None
+    ) -> None:
         self.corpus = Corpus(settings.corpus_dir, settings.data_dir)
         self.folder = IndexFolder(settings.index_dir)
+        self.patience_s = patience_s
         self._embedder = embedder
         self._auto_ingest = settings.auto_ingest
         self._ingestion = Ingestion(self.corpus, self.folder, embedder, settings.max_file_mb * 1_000_000, progress)
         self._lock = threading.RLock()
-        self._open: Generation | None = None
         self._in_step_with: dict[str, FileStamp] | None = None  # the files as they were when last compared
+        self._bringing: Future[None] | None = None
 
     def ready(self) -> Generation:
         """The generation to answer from: built when missing, brought up to date when the corpus changed.
@@ -43,34 +50,34 @@ class Keeper:
         :raises IndexMissing: there is none, and building one is not allowed.
         :raises EmbedderMismatch: it was built with another model.
         """
-        with self._lock:
-            if self._auto_ingest:
-                self._bring_up_to_date()
-            path = self.folder.current()
-            if path is None:
-                raise IndexMissing(f"There is no index at {self.folder.path}. Run `rag ingest` to build it.")
-            generation = self._opened(path)
-        check_embedder(generation, self._embedder, self.folder.path)
+        if self._auto_ingest:
+            self._bring_up_to_date()
+        generation = self.folder.open()
+        if generation is None:
+            raise IndexMissing(
+                f"There is no index at {self.folder.path} that can be read. Run `rag ingest` to build it."
+            )
+        matching(generation, self._embedder)
         return generation
 
     def peek(self) -> Generation | None:
-        """The generation in use, if there is one; builds and changes nothing."""
-        with self._lock:
-            path = self.folder.current()
-            return self._opened(path) if path else None
+        """The generation in use, if there is one; builds nothing."""
+        return self.folder.open()
 
-    def ingest(self, paths: Sequence[Path] = (), rebuild: bool = False, wait_s: float = _WAIT_S) -> IngestReport:
+    def ingest(self, paths: Sequence[Path] = (), rebuild: bool = False, wait_s: float = WAIT_S) -> IngestReport:
         """Copy what comes from outside into the corpus, then bring the index in step with it."""
         if paths:
             self.corpus.copy_in(paths)
         stamps = self.corpus.stamps()
         report = self._ingestion.run(rebuild, wait_s)
-        with self._lock:
-            self._in_step_with = stamps
+        self._in_step_with = stamps
         return report
 
     def delete(self, source: str, keep_file: bool = False) -> None:
-        """Take a document out of the index; its file goes to the trash, or stays and is never indexed again."""
+        """Take a document out of the index; its file goes to the trash, or stays and is never indexed again.
+
+        :raises StoreError: the index still finds it.
+        """
         generation = self.peek()
         if source not in self.corpus.sources() | set(generation.documents if generation else ()):
             raise CorpusError(f"There is no document {source!r}. `rag list` shows what there is.")
@@ -81,46 +88,62 @@ class Keeper:
         try:
             self.ingest()
         except CorpusError:  # nothing is left that can be read: no index is better than one that still finds it
-            with self._lock, self.folder.writing(_WAIT_S):
+            with self.folder.writing(WAIT_S):
                 self.folder.clear()
+        self._ingestion.forget_removed()
+        generation = self.peek()
+        if generation and generation.holds(source):
+            raise StoreError(f"{source} can still be found in {generation.path}. Run `rag ingest --rebuild`.")
 
     def close(self) -> None:
         """Let go of the files."""
-        with self._lock:
-            if self._open:
-                self._open.close()
-            self._open = None
+        self.folder.close()
 
     def _bring_up_to_date(self) -> None:
-        stamps = self.corpus.stamps()
-        path = self.folder.current()
-        if path and stamps == self._in_step_with:
+        """Have changed documents brought in, waiting as long as we have patience."""
+        if self.patience_s is None or self.folder.current() is None:
+            with self._lock:
+                self._bring_in()
             return
-        if path and self._is_in_step(path, stamps):
+        with self._lock:
+            if self._bringing is None or self._bringing.done():
+                self._bringing = _in_background(self._bring_in)
+            bringing = self._bringing
+        with suppress(TimeoutError):  # the index that there is answers meanwhile
+            bringing.result(self.patience_s)
+
+    def _bring_in(self) -> None:
+        stamps = self.corpus.stamps()
+        generation = self.folder.open(load=False)
+        if generation and (stamps == self._in_step_with or self._is_in_step(generation, stamps)):
             self._in_step_with = stamps
             return
         try:
-            for source, reason in self.ingest(wait_s=0 if path else _WAIT_S).failed:
+            for source, reason in self.ingest(wait_s=0 if generation else WAIT_S).failed:
                 log.warning("%s is left out: %s", source, reason)
         except IndexBusy:
             log.info("Another process is bringing the index up to date; answering from what there is.")
         except EmbedderMismatch:
             raise
         except StoreError as error:
-            if path is None:
+            if generation is None:
                 raise
             log.warning("%s", error)
 
-    def _is_in_step(self, path: Path, stamps: dict[str, FileStamp]) -> bool:
-        try:
-            manifest = self._opened(path).manifest
-        except StoreError:  # damaged: the ingest says so, and builds it anew
-            return False
-        return same_make(manifest) and file_digests(self.corpus, stamps, manifest) == manifest.files
+    def _is_in_step(self, generation: Generation, stamps: dict[str, FileStamp]) -> bool:
+        manifest = generation.manifest
+        return same_make(manifest) and same_files(file_digests(self.corpus, stamps, manifest), manifest)
 
-    def _opened(self, path: Path) -> Generation:
-        if self._open is None or self._open.path != path:
-            fresh = Generation(path)
-            _ = fresh.dense  # opened now: later its folder may be gone
-            self._open = fresh  # the one before closes itself when the last thread that reads it is done
-        return self._open
+
+def _in_background(work: Callable[[], None]) -> Future[None]:
+    future: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            work()
+            future.set_result(None)
+        except BaseException as error:  # whoever waits for the result gets it
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()  # a kill at the end of the program does no harm
+    return future

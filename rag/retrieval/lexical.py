@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import logging
+import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import Stemmer
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import bm25s
-
 # Numbers keep their points and commas inside ("1.07", "6,000"); other words are letters and digits.
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['\u2019][a-z]+)?")
 _FORM = re.compile(r"[a-z]{3,}")
-_VOCABULARY = "vocabulary.txt"
+_POSTINGS, _TERMS, _VOCABULARY = "postings.npy", "terms.txt", "vocabulary.txt"
+_K1, _B = 1.5, 0.75
 _SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
 _MARKS = re.compile("[\u2120\u2122]")  # service mark, trade mark: NFKD would make letters of them
 _STOP_WORDS = frozenset(
@@ -63,51 +61,70 @@ def _pairs(word: str) -> list[str]:
     return [*parts, word[at:]] if at < len(word) else parts
 
 
-def _bm25s() -> Any:
-    import bm25s
-
-    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG, and tells of every build
-    return bm25s
-
-
 class LexicalIndex:
     """BM25 (Lucene's form, k1 1.5, b 0.75) over passages, known by their position.
+
+    Postings lie one term after the other: `rows[starts[t]:starts[t + 1]]` are the passages that hold term t, in order,
+    and `counts` how often each does.
 
     :param vocabulary: every word of the passages as it is written, in lower case.
     """
 
-    def __init__(self, bm25: bm25s.BM25, vocabulary: frozenset[str]) -> None:
+    def __init__(self, terms: Sequence[str], postings: Postings, vocabulary: frozenset[str]) -> None:
         self.vocabulary = vocabulary
-        self._bm25 = bm25
-        self._size = int(bm25.scores["num_docs"])
-        self._document_frequency = np.diff(bm25.scores["indptr"])  # passages that hold a word, by the word's number
+        self._terms = {term: number for number, term in enumerate(terms)}
+        self._postings = postings
+        self._starts = np.searchsorted(postings.terms, np.arange(len(terms) + 1))
+        lengths = np.bincount(postings.rows, postings.counts, minlength=postings.size)
+        self._damping = _K1 * (1 - _B + _B * lengths / (lengths.mean() or 1.0))  # (passages,)
 
     @staticmethod
-    def build(texts: Sequence[str]) -> LexicalIndex:
-        """Index these texts."""
-        bm25 = _bm25s().BM25(method="lucene")
-        found = [words(text) for text in texts]
-        bm25.index(found if any(found) else [[""]] * len(texts), show_progress=False)  # it divides by the mean length
-        return LexicalIndex(bm25, frozenset(form for text in texts for form in _FORM.findall(text.lower())))
+    def build(
+        texts: Sequence[str], known: LexicalIndex | None = None, places: Sequence[int | None] = ()
+    ) -> LexicalIndex:
+        """Index these texts.
+
+        :param known: an index that holds some of them already.
+        :param places: for each text its position in `known`, or None.
+        """
+        old = np.array([-1 if place is None else place for place in places or [None] * len(texts)], dtype=np.int64)
+        counted = {row: Counter(words(texts[row])) for row in np.flatnonzero(old < 0).tolist()}
+        terms = {**known._terms} if known else {}
+        for counts in counted.values():
+            for term in counts:
+                terms.setdefault(term, len(terms))
+        pairs = [(terms[term], row, n) for row, counts in counted.items() for term, n in counts.items()]
+        postings = Postings.of(np.array(pairs, dtype=np.int32).reshape(-1, 3), len(texts))
+        if known:
+            postings = postings.joined(known._postings.moved(old))
+        used = np.unique(postings.terms)
+        names = list(terms)
+        postings = postings.renumbered(used)
+        vocabulary = frozenset(form for text in texts for form in _FORM.findall(text.lower()))
+        return LexicalIndex([names[number] for number in used.tolist()], postings, vocabulary)
 
     def save(self, path: Path) -> None:
-        """Write it to a folder."""
-        self._bm25.save(str(path))
+        """Write it to a new folder."""
+        path.mkdir(parents=True)
+        np.save(path / _POSTINGS, self._postings.table)
+        (path / _TERMS).write_text("\n".join([str(self._postings.size), *self._terms]), "utf-8")
         (path / _VOCABULARY).write_text("\n".join(sorted(self.vocabulary)), "utf-8")
 
     @staticmethod
     def load(path: Path) -> LexicalIndex:
         """What `save` wrote."""
-        return LexicalIndex(
-            _bm25s().BM25.load(str(path)), frozenset((path / _VOCABULARY).read_text("utf-8").splitlines())
-        )
+        size, *terms = (path / _TERMS).read_text("utf-8").split("\n")
+        vocabulary = frozenset((path / _VOCABULARY).read_text("utf-8").split("\n"))
+        return LexicalIndex(terms, Postings(np.load(path / _POSTINGS), int(size)), vocabulary - {""})
 
     def search(self, query: str, k: int, allowed: NDArray[np.bool_] | None = None) -> list[tuple[int, float]]:
         """The `k` best passages that share a word with the query: (position, score above 0), best first."""
-        known = [word for word in words(query) if word in self._bm25.vocab_dict]
-        if not known:
-            return []
-        scores = self._bm25.get_scores(known)
+        scores = np.zeros(self._postings.size)
+        for word, times in Counter(words(query)).items():
+            found = self._of(word)
+            counts = self._postings.counts[found]
+            rows = self._postings.rows[found]
+            scores[rows] += times * self.idf(word) * counts / (counts + self._damping[rows])
         if allowed is not None:
             scores = np.where(allowed, scores, 0.0)
         order = np.argsort(-scores, kind="stable")[:k]
@@ -115,10 +132,46 @@ class LexicalIndex:
 
     def idf(self, word: str) -> float:
         """How telling a word of `words` is: log(1 + (N - n + 0.5) / (n + 0.5)), n the passages that hold it."""
-        id = self._bm25.vocab_dict.get(word)
-        n = 0 if id is None or id >= len(self._document_frequency) else int(self._document_frequency[id])
-        return float(np.log(1 + (self._size - n + 0.5) / (n + 0.5)))
+        found = self._of(word)
+        n = found.stop - found.start
+        return math.log(1 + (self._postings.size - n + 0.5) / (n + 0.5))
 
     def knows(self, text: str) -> bool:
         """Whether every word of `words` in this text is in some passage."""
-        return all(word in self._bm25.vocab_dict for word in words(text))
+        return all(word in self._terms for word in words(text))
+
+    def _of(self, word: str) -> slice:
+        """Where the postings of a word lie."""
+        number = self._terms.get(word)
+        return slice(0, 0) if number is None else slice(int(self._starts[number]), int(self._starts[number + 1]))
+
+
+class Postings:
+    """Which terms are in which passages, how often: rows of (term, passage, count), in that order."""
+
+    def __init__(self, table: NDArray[np.int32], size: int) -> None:
+        self.table = table  # (postings, 3)
+        self.size = size  # passages
+        self.terms, self.rows, self.counts = table.T
+
+    @staticmethod
+    def of(table: NDArray[np.int32], size: int) -> Postings:
+        """With its rows put in order."""
+        return Postings(table[np.lexsort((table[:, 1], table[:, 0]))], size)
+
+    def moved(self, old: NDArray[np.int64]) -> NDArray[np.int32]:
+        """The table for passages of which number i was number old[i] here, or none where that is negative."""
+        new = np.full(self.size, -1, dtype=np.int32)
+        new[old[old >= 0]] = np.flatnonzero(old >= 0)
+        table = np.stack([self.terms, new[self.rows], self.counts], axis=1)
+        kept: NDArray[np.int32] = table[table[:, 1] >= 0]
+        return kept
+
+    def joined(self, table: NDArray[np.int32]) -> Postings:
+        """With more rows, for the same passages."""
+        return Postings.of(np.concatenate([self.table, table]), self.size)
+
+    def renumbered(self, terms: NDArray[np.int32]) -> Postings:
+        """With these terms, all that there are, in ascending order, counted from 0."""
+        table = np.column_stack([np.searchsorted(terms, self.terms), self.rows, self.counts]).astype(np.int32)
+        return Postings(table, self.size)

@@ -42,5 +42,5 @@ def _grouped(passages: Sequence[Passage], key: Callable[[Passage], str]) -> list
 
 
 def _central(part: Sequence[Passage], generation: Generation) -> Passage:
-    vectors = np.stack([generation.vectors[p.embedding_text] for p in part])
+    vectors = generation.vectors(part)
     return part[int(np.argmax(vectors @ vectors.mean(axis=0)))]

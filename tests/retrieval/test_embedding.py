@@ -91,15 +91,14 @@ def test_no_texts_give_no_vectors() -> None:
     assert len(embedder.sentences([])) == 0
 
 
-def test_progress_is_told_up_to_the_end() -> None:
-    told: list[tuple[int, int]] = []
+def test_batches_hold_every_text_once_in_order_with_its_vector() -> None:
+    texts, embedder = [f"text {i}" for i in range(300)], Embedder(HashingEmbeddings(8))
 
-    Embedder(HashingEmbeddings(8)).texts(
-        [f"text {i}" for i in range(150)], lambda done, total: told.append((done, total))
-    )
+    batches = list(embedder.batches(texts))
 
-    assert told == sorted(told)
-    assert told[-1] == (150, 150)
+    assert [text for batch, _ in batches for text in batch] == texts
+    assert len(batches) > 1
+    assert np.array_equal(np.concatenate([rows for _, rows in batches]), embedder.texts(texts))
 
 
 # --- Remembered ---------------------------------------------------------------------------------------------------

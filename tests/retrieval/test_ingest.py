@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -521,88 +522,12 @@ def test_an_index_of_another_version_is_rebuilt_by_the_next_question(
 ) -> None:
     make_rag().ingest()
     manifest = _current(index) / "manifest.json"
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), field: 0 if field == "format" else "old"}))
+    fields = json.loads(manifest.read_bytes().splitlines()[0])
+    line = json.dumps({**fields, field: 0 if field == "format" else "old"}).encode()
+    manifest.write_bytes(line + b"\n" + hashlib.blake2b(line, digest_size=20).hexdigest().encode())
 
     rag = make_rag()
 
     assert rag.search("berths", k=1)[0].source == "harbour.md"
     assert _current(index).name == "gen-000002"
     assert not rag.ingest().changed
-
-
-# --- Damage -------------------------------------------------------------------------------------------------------
-
-
-def _cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-DAMAGES: dict[str, Callable[[Path, Path], object]] = {
-    "passages cut": lambda index, current: _cut(current / "passages.jsonl"),
-    "passages lost": lambda index, current: (current / "passages.jsonl").unlink(),
-    "passages emptied": lambda index, current: (current / "passages.jsonl").write_text(""),
-    "documents cut": lambda index, current: _cut(current / "documents.jsonl"),
-    "documents garbled": lambda index, current: (current / "documents.jsonl").write_bytes(b"\xff\xfe\x00" * 99),
-    "manifest lost": lambda index, current: (current / "manifest.json").unlink(),
-    "manifest cut": lambda index, current: _cut(current / "manifest.json"),
-    "manifest of another kind": lambda index, current: (current / "manifest.json").write_text("[]"),
-    "CURRENT emptied": lambda index, current: (index / "CURRENT").write_text(""),
-    "CURRENT lost": lambda index, current: (index / "CURRENT").unlink(),
-    "CURRENT zeroed": lambda index, current: (index / "CURRENT").write_bytes(bytes(11)),
-    "CURRENT garbled": lambda index, current: (index / "CURRENT").write_bytes(b"\xff\xfe\xfd"),
-    "CURRENT leads nowhere": lambda index, current: (index / "CURRENT").write_text("gen-000077\n"),
-    "CURRENT leads out": lambda index, current: (index / "CURRENT").write_text("../corpus\n"),
-    "generation lost": lambda index, current: shutil.rmtree(current),
-    "words lost": lambda index, current: shutil.rmtree(current / "bm25"),
-    "words cut": lambda index, current: _cut(current / "bm25" / "vocab.index.json"),
-    "weights cut": lambda index, current: _cut(current / "bm25" / "data.csc.index.npy"),
-    "Chroma lost": lambda index, current: shutil.rmtree(current / "chroma"),
-    "Chroma emptied": lambda index, current: (current / "chroma" / "chroma.sqlite3").write_bytes(b""),
-    "Chroma garbled": lambda index, current: (current / "chroma" / "chroma.sqlite3").write_bytes(b"garbage" * 999),
-    "vectors lost": lambda index, current: (current / "vectors.npy").unlink(),
-    "vectors cut": lambda index, current: _cut(current / "vectors.npy"),
-}
-
-
-AT_ONCE = ("passages cut", "manifest lost", "CURRENT emptied", "CURRENT garbled")  # the rest is slow
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [pytest.param(do, id=name, marks=[] if name in AT_ONCE else pytest.mark.slow) for name, do in DAMAGES.items()],
-)
-def test_a_damaged_index_answers_right_or_says_how_to_mend_it_and_that_mends_it(
-    make_rag: MakeRag, corpus: Path, index: Path, damage: Callable[[Path, Path], object]
-) -> None:
-    with_index = make_rag()
-    with_index.ingest()
-    with_index.close()
-    shutil.copytree(index, index.with_name("damaged"))  # Chroma keeps what it opened by path
-    damaged = index.with_name("damaged")
-    damage(damaged, _current(damaged))
-    rag = make_rag(index_dir=damaged)
-
-    try:
-        assert rag.search("berths", k=1)[0].source == "harbour.md"
-    except StoreError as error:
-        assert "rag ingest --rebuild" in str(error)
-
-    (corpus / "ferry.txt").write_text(FERRY)
-    rag.ingest(rebuild=True)
-    assert rag.search("berths", k=1)[0].source == "harbour.md"
-    assert rag.search("ferry cars", k=1)[0].text == FERRY
-
-
-@pytest.mark.parametrize("damage", [DAMAGES["vectors lost"], DAMAGES["vectors cut"]], ids=["lost", "cut"])
-def test_an_index_whose_vectors_are_damaged_takes_new_files_or_says_how_to_mend_it(
-    make_rag: MakeRag, corpus: Path, index: Path, damage: Callable[[Path, Path], object]
-) -> None:
-    rag = make_rag()
-    rag.ingest()
-    damage(index, _current(index))
-    (corpus / "ferry.txt").write_text(FERRY)
-
-    try:
-        assert rag.ingest().added == ("ferry.txt",)
-    except StoreError as error:
-        assert "rag ingest --rebuild" in str(error)

@@ -8,8 +8,9 @@ import pytest
 
 from rag.documents.readers import read
 from rag.documents.splitting import split
+from rag.retrieval.chroma import VERSION
 from rag.retrieval.embedding import Embedder
-from rag.retrieval.generation import Generation, Manifest
+from rag.retrieval.generation import Generation, Manifest, NewGeneration
 from rag.retrieval.outline import MAX_PARTS, outline
 from tests.fakes import HashingEmbeddings
 
@@ -27,7 +28,8 @@ def index_of(tmp_path: Path):
         passages = [passage for document in documents for passage in split(document)]
         vectors = Embedder(HashingEmbeddings()).texts([passage.embedding_text for passage in passages])
         path = tmp_path / f"gen-{len(made)}"
-        Generation.write(path, documents, passages, vectors, Manifest("hashing", "s", "c", {}, {}, len(passages)))
+        manifest = Manifest("hashing", "s", VERSION, {}, {}, len(passages))
+        NewGeneration(documents, passages, vectors, manifest).write(path, None)
         made.append(Generation(path))
         return made[-1]
 
