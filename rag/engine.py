@@ -208,6 +208,14 @@ class Rag:
             "failed": len(generation.manifest.failed) if generation else 0,
         }
 
+    def repairs(self) -> list[str]:
+        """What was found damaged in the index, and put right, since this was last asked."""
+        return self._keeper.repairs()
+
+    def wait_at_most(self, seconds: float) -> None:
+        """From now on a question waits only so long for changed documents; then the index that there is answers."""
+        self._keeper.patience_s = seconds
+
     def as_retriever(self, k: int = 5) -> BaseRetriever:
         """The index as a LangChain retriever; offsets and scores are in each document's metadata."""
         from rag.langchain import retriever

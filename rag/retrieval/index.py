@@ -41,7 +41,8 @@ class IndexFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.vectors = path / "vectors"
-        self.repairs: list[str] = []  # what was found damaged since the program began
+        self.repairs: list[str] = []  # what was found damaged since somebody last asked
+        self._said: set[str] = set()
         self._opening = threading.RLock()
         self._open: tuple[tuple[Path, int, int], Generation] | None = None
         self._bad: set[Path] = set()  # put aside, where the folder cannot be written
@@ -140,7 +141,7 @@ class IndexFolder:
 
     def put_aside(self, path: Path, why: str) -> None:
         """Never serve this generation again: it is damaged."""
-        log.warning("The index was damaged: %s. It is put aside; what is sound, or the corpus, takes its place.", why)
+        log.warning("The index was damaged: %s. It was put aside and is made again from the documents.", why)
         self.repairs.append(why)
         aside = path.with_suffix(".bad")
         try:
@@ -175,8 +176,9 @@ class IndexFolder:
     def _mend(self, path: Path) -> None:
         """CURRENT does not name what is in use: let it."""
         why = f"{self.path}/CURRENT names no finished generation; {path.name} is the newest"
-        if why not in self.repairs:
+        if why not in self._said:
             log.warning("The index was damaged: %s.", why)
+            self._said.add(why)
             self.repairs.append(why)
         try:
             with self.writing(0):

@@ -95,6 +95,11 @@ class Keeper:
         if generation and generation.holds(source):
             raise StoreError(f"{source} can still be found in {generation.path}. Run `rag ingest --rebuild`.")
 
+    def repairs(self) -> list[str]:
+        """What was found damaged and put aside since this was last asked."""
+        found, self.folder.repairs = self.folder.repairs, []
+        return found
+
     def close(self) -> None:
         """Let go of the files."""
         self.folder.close()

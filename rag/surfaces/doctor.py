@@ -13,6 +13,7 @@ from rag.documents.corpus import Corpus
 from rag.engine import Rag
 from rag.errors import ConfigError, RagError
 from rag.retrieval.embedding import BUNDLED_MODEL, Embedder, SentenceTransformerEmbeddings, bundled_model_path
+from rag.retrieval.index import IndexFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ def examine(rag: Rag) -> list[Finding]:
         ("embedding model", _embedding_model),
         ("corpus", _corpus),
         ("index", _index),
+        ("repairs", _repairs),
         ("data folder", lambda r: _writable(r.settings.data_dir)),
         ("answers", _answers),
     ]
@@ -66,6 +68,11 @@ def _index(rag: Rag) -> str:
         return f"none yet at {rag.settings.index_dir}; the first question builds it"
     left_out = f", {health['failed']} files left out (`rag ingest` says why)" if health["failed"] else ""
     return f"{health['generation']}: {health['documents']} documents, {health['passages']} passages{left_out}"
+
+
+def _repairs(rag: Rag) -> str:
+    found = IndexFolder(rag.settings.index_dir).untold()
+    return " ".join(f"{one}. It was put aside, and will not be mentioned again." for one in found) or "none needed"
 
 
 def _answers(rag: Rag) -> str:

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 8 * 2**20  # a long conversation with its passages; files are not sent
 SHUTDOWN_S = 2  # an open tab holds a stream that never ends by itself
+PATIENCE_S = 5  # for changed documents; while more of them are brought in, questions are answered without them
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-# Gradio needs inline and evaluated scripts of its own; what matters is that nothing is fetched from or sent elsewhere.
+# Gradio needs inline and evaluated scripts; what matters is that nothing is fetched from or sent elsewhere.
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
@@ -95,8 +96,8 @@ def serve(
     """
     host = rag.settings.host if host is None else host
     rag.documents()  # builds the index, or says why it cannot be, before anyone connects
-    listener = _listen(host, rag.settings.port if port is None else port)
-    with listener:
+    rag.wait_at_most(PATIENCE_S)
+    with _listen(host, rag.settings.port if port is None else port) as listener:
         config = uvicorn.Config(
             lambda: build_app(rag),
             factory=True,  # built within the loop: without one, Gradio makes loops that it never closes

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rag.answering.types import Answer, Event, Sentence
     from rag.retrieval.types import IngestReport
 
+_LOG_EVERY_S = 10
 NOT_FOUND = " (not found in the documents)"  # behind a sentence of a model that the documents do not bear out
 
 
@@ -77,20 +79,33 @@ class Streamed:
 
 
 def progress() -> Callable[[str, int, int], None]:
-    """Prints a line when a new step begins, and, on a terminal, keeps it up to date."""
-    last = ""
+    """Prints how far a step is and how long it will take: on a terminal in place, elsewhere every ten seconds."""
+    step, begun, shown = "", 0.0, 0.0
 
     def show(what: str, done: int, total: int) -> None:
-        nonlocal last
+        nonlocal step, begun, shown
+        now = time.monotonic()
+        if what != step:
+            step, begun = what, now
+        elif not sys.stderr.isatty() and now - shown < _LOG_EVERY_S:
+            return
+        shown = now
+        line = f"{what} {done:,} of {total:,}{_left(done, total, now - begun)}" if done else f"{what} ..."
         if sys.stderr.isatty():
-            line = f"{what} {done} of {total}" if what != "writing" else "writing the index"
             sys.stderr.write(f"\r\x1b[K{line}" + ("\n" if what == "writing" else ""))
             sys.stderr.flush()
-        elif what != last:
-            note(f"{what} ...")
-        last = what
+        else:
+            note(line)
 
     return show
+
+
+def _left(done: int, total: int, elapsed_s: float) -> str:
+    """How long the rest will take at this pace; "" while that cannot be said, or is not worth it."""
+    left_s = elapsed_s / done * (total - done)
+    if elapsed_s < 2 or left_s < 2:
+        return ""
+    return f", about {left_s:.0f} s left" if left_s < 90 else f", about {left_s / 60:.0f} min left"
 
 
 def summary(report: IngestReport) -> str:

@@ -141,6 +141,40 @@ def test_a_renamed_file_is_removed_and_added_and_nothing_is_embedded(make_rag: M
     assert rag.search("berths", k=1)[0].source == "port.md"
 
 
+def test_what_was_embedded_before_an_ingest_was_cut_off_is_not_embedded_again(make_rag: MakeRag, corpus: Path) -> None:
+    class CutOff(HashingEmbeddings):
+        limit = 256
+
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            if sum(self.calls) >= self.limit:
+                raise KeyboardInterrupt
+            return super().embed_documents(texts)
+
+    (corpus / "long.md").write_text("\n\n".join(f"# Part {i}\n\nThe berth number {i} is free." for i in range(400)))
+    rag = make_rag(embeddings=CutOff())
+    with pytest.raises(KeyboardInterrupt):
+        rag.ingest()
+
+    embeddings = CutOff()
+    embeddings.limit = 10_000
+    report = make_rag(embeddings=embeddings).ingest()
+
+    assert report.passages > 400
+    assert report.embedded == sum(embeddings.calls) == report.passages - 256
+
+
+def test_a_rebuild_reads_all_anew_and_embeds_nothing_twice(make_rag: MakeRag, index: Path) -> None:
+    make_rag().ingest()
+    before = _current(index)
+    embeddings = HashingEmbeddings()
+
+    report = make_rag(embeddings=embeddings).ingest(rebuild=True)
+
+    assert _current(index) != before
+    assert embeddings.calls == []
+    assert (report.embedded, report.unchanged) == (0, ALL)
+
+
 def test_the_same_text_twice_is_two_documents_embedded_once(make_rag: MakeRag, corpus: Path) -> None:
     rag = make_rag()
     rag.ingest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,56 @@ def test_a_generation_that_was_handed_out_answers_while_the_next_one_takes_over(
     assert "14 berths" in hits[0].text
 
 
+class PausingEmbeddings(HashingEmbeddings):
+    """Embeds documents only while the gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        assert self.gate.wait(60)
+        return super().embed_documents(texts)
+
+
+def test_a_server_answers_from_what_there_is_while_long_documents_are_brought_in(
+    make_rag: MakeRag, corpus: Path
+) -> None:
+    embeddings = PausingEmbeddings()
+    rag = make_rag(embeddings=embeddings)
+    rag.ingest()
+    rag.wait_at_most(0.05)
+    embeddings.gate.clear()
+    (corpus / "ferry.txt").write_text(FERRY)
+
+    for _ in range(3):
+        assert "ferry.txt" not in {hit.source for hit in rag.search("ferry cars", k=100)}
+    embeddings.gate.set()
+    rag.wait_at_most(60)
+
+    assert rag.search("ferry cars", k=1)[0].text == FERRY
+
+
+def test_a_server_has_a_small_new_file_in_its_next_answer(make_rag: MakeRag, corpus: Path) -> None:
+    rag = make_rag()
+    rag.ingest()
+    rag.wait_at_most(60)
+    (corpus / "ferry.txt").write_text(FERRY)
+
+    assert rag.search("ferry cars", k=1)[0].text == FERRY
+
+
+def test_a_server_tells_whoever_asks_why_documents_cannot_be_brought_in(make_rag: MakeRag, corpus: Path) -> None:
+    rag = make_rag()
+    rag.ingest()
+    rag.wait_at_most(60)
+    corpus.rename(corpus.with_name("moved"))
+
+    with pytest.raises(CorpusError, match="There is no folder"):
+        rag.search("berths")
+
+
 # --- Taken out ----------------------------------------------------------------------------------------------------
 
 
@@ -135,6 +186,33 @@ def test_a_deleted_document_is_never_found_and_its_file_is_in_the_trash(
         assert "deep/museum.md" not in {hit.source for hit in one.search("clocks museum Keller", k=100)}
     assert not (corpus / "deep" / "museum.md").exists()
     assert [path.name for path in (tmp_path / "data" / "trash").rglob("*.md")] == ["museum.md"]
+
+
+def test_nothing_of_a_deleted_document_is_left_in_the_index_folder(
+    make_rag: MakeRag, corpus: Path, index: Path
+) -> None:
+    (corpus / "secret.txt").write_text("The combination of the safe is 7741-zanzibar.")
+    rag = make_rag()
+    rag.ingest()
+    (corpus / "bakery.txt").write_text("The bakery has closed.")
+    rag.ingest()  # a second generation that holds it
+    before = sum(file.stat().st_size for file in (index / "vectors").iterdir())
+
+    rag.delete("secret.txt")
+
+    for file in index.rglob("*"):
+        assert not file.is_file() or b"zanzibar" not in file.read_bytes(), file
+    assert sum(file.stat().st_size for file in (index / "vectors").iterdir()) < before
+
+
+def test_a_document_that_comes_back_is_found_again(make_rag: MakeRag, corpus: Path) -> None:
+    rag = make_rag()
+    rag.ingest()
+    text = (corpus / "bakery.txt").read_text("utf-8")
+    rag.delete("bakery.txt")
+    (corpus / "bakery.txt").write_text(text, "utf-8")
+
+    assert rag.search("loaves", k=1)[0].source == "bakery.txt"
 
 
 def test_a_document_deleted_with_its_file_kept_stays_out_until_it_is_ingested_by_name(

@@ -112,6 +112,21 @@ def test_list_and_doctor_speak_json(run) -> None:
     assert done.status == 0 and done.json["ok"] is True
 
 
+def test_damage_is_put_right_by_the_next_question_and_doctor_tells_of_it_once(
+    run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run("ingest")
+    damaged = next((tmp_path / "index").glob("gen-*/documents.jsonl"))
+    damaged.write_bytes(damaged.read_bytes().replace(b"14 berths", b"41 berths"))
+
+    asked = run("ask", QUESTION)
+    told, after = run("doctor"), run("doctor")
+
+    assert asked.status == 0 and "14 berths" in asked.out and "damaged" in caplog.text
+    assert told.status == 0 and "documents.jsonl is missing, or not what was written" in told.out
+    assert "documents.jsonl" not in after.out and "repairs: none needed" in after.out
+
+
 def test_doctor_fails_when_something_is_missing(run) -> None:
     done = run("doctor", "--corpus", "nowhere")
     assert done.status == 1 and "FAIL  corpus: There is no folder nowhere." in done.out

@@ -123,6 +123,7 @@ def _heading(rag: Rag, made: str) -> str:
     try:
         count = len(rag.documents())
         state = "1 document." if count == 1 else f"{count} documents."
+        state += " The index was damaged and has been put right." if rag.repairs() else ""
     except RagError as error:
         state = str(error)
     return f"<h1>{TITLE}</h1><p>{render.escape(f'{made} {state}')}</p>"
