@@ -1,5 +1,6 @@
 # make chat     the page, on http://127.0.0.1:7860
 # make test     the whole test suite
+# make torture  the index under kill -9, damage, a full disk and two writers: 10 minutes
 # make check    lint, types and the fast tests
 # make install  the part that all share: .venv, complete and up to date
 #
@@ -17,13 +18,16 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := .venv/.complete$(if $(EXTRAS),-$(EXTRAS))
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
-.PHONY: chat test check lint bench install clean
+.PHONY: chat test torture check lint bench install clean
 
 chat: install
 	@$(BIN)/rag serve --port $(PORT)
 
 test: install
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+torture: install
+	@$(BIN)/python -W error -m tests.torture
 
 check: install lint
 	@$(BIN)/python -m pytest -m "not slow and not browser"
@@ -36,6 +40,8 @@ lint: install
 bench: install
 	@$(BIN)/python -m benchmarks.answers --questions 100
 	@$(BIN)/python -m benchmarks.grounding
+	@$(BIN)/python -m benchmarks.embedding --quality
+	@$(BIN)/python -m benchmarks.index
 
 install: $(STAMP)
 

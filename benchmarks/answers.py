@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from rag import Rag, Settings
-from rag.retrieval.embedding import SentenceTransformerEmbeddings
+from rag.retrieval.minilm import PRECISIONS, MiniLM
 
 ROOT = Path(__file__).parent.parent
 SQUAD = ROOT.parent / "shared" / "eval" / "squad2-dev-half"
@@ -34,16 +34,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--questions", type=int, default=60, help="of each kind for each SQuAD article")
     parser.add_argument("--squad", type=Path, default=SQUAD)
+    parser.add_argument("--precision", choices=PRECISIONS, default="int8", help="of the embedding model")
     options = parser.parse_args()
-    embeddings = SentenceTransformerEmbeddings()
-    article(embeddings)
-    if options.squad.is_dir():
-        squad(embeddings, options.squad, options.questions)
-    else:
+    with tempfile.TemporaryDirectory() as folder:
+        embeddings = MiniLM(Path(folder), options.precision)
+        article(embeddings)
+        if options.squad.is_dir():
+            squad(embeddings, options.squad, options.questions)
+    if not options.squad.is_dir():
         print(f"SQuAD 2.0 is not at {options.squad}; give its folder with --squad.")
 
 
-def article(embeddings: SentenceTransformerEmbeddings) -> None:
+def article(embeddings: MiniLM) -> None:
     """The dev questions about the shipped article."""
     sys.path.insert(0, str(ROOT))
     from tests.data.grade import grade
@@ -63,7 +65,7 @@ def article(embeddings: SentenceTransformerEmbeddings) -> None:
     print(f"  {'all answerable':24} {score:3} of {asked} ({score / asked:.0%})")
 
 
-def squad(embeddings: SentenceTransformerEmbeddings, folder: Path, count: int) -> None:
+def squad(embeddings: MiniLM, folder: Path, count: int) -> None:
     """SQuAD 2.0, article by article."""
     chance = random.Random(0)
     articles = list(_articles(folder))
@@ -112,7 +114,7 @@ def _articles(folder: Path) -> Iterator[tuple[str, str, list[Row]]]:
             yield title, "\n\n".join(" ".join(row["text"].split()) for row in rows), asked
 
 
-def _rag(corpus: Path, place: Path, embeddings: SentenceTransformerEmbeddings) -> Rag:
+def _rag(corpus: Path, place: Path, embeddings: MiniLM) -> Rag:
     return Rag(Settings(corpus_dir=corpus, index_dir=place / "index", data_dir=place / "data"), embeddings=embeddings)
 
 

@@ -7,17 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rag.answering.types import (
-        Answer,
-        Answerer,
-        Citation,
-        Done,
-        Retrieved,
-        Said,
-        Searching,
-        Sentence,
-        Support,
-    )
+    from rag.answering.types import Answer, Answerer, Citation, Done, Retrieved, Said, Searching, Sentence, Support
     from rag.documents.types import Document, Passage
     from rag.engine import Rag
     from rag.errors import (
@@ -52,36 +42,11 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
-    "Answer",
-    "Answerer",
-    "Citation",
-    "ConfigError",
-    "CorpusError",
-    "Document",
-    "DocumentInfo",
-    "Done",
-    "EmbedderMismatch",
-    "EmptyDocument",
-    "Hit",
-    "IndexBusy",
-    "IndexMissing",
-    "IngestReport",
-    "ModelError",
-    "ModelTimeout",
-    "ModelUnavailable",
-    "Passage",
-    "Rag",
-    "RagError",
-    "Retrieved",
-    "Said",
-    "Searching",
-    "Sentence",
-    "Settings",
-    "StoreError",
-    "Support",
-    "UnreadableDocument",
-    "UnsupportedFormat",
-]
+    "Answer", "Answerer", "Citation", "ConfigError", "CorpusError", "Document", "DocumentInfo", "Done",
+    "EmbedderMismatch", "EmptyDocument", "Hit", "IndexBusy", "IndexMissing", "IngestReport", "ModelError",
+    "ModelTimeout", "ModelUnavailable", "Passage", "Rag", "RagError", "Retrieved", "Said", "Searching", "Sentence",
+    "Settings", "StoreError", "Support", "UnreadableDocument", "UnsupportedFormat",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

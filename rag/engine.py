@@ -21,20 +21,9 @@ from rag.answering.grounding import Grounder
 from rag.answering.intent import intent_of, visible
 from rag.answering.reading import Reader
 from rag.answering.starters import small_talk, starters
-from rag.answering.types import (
-    Answer,
-    Answerer,
-    Done,
-    Event,
-    History,
-    Question,
-    Retrieved,
-    Searching,
-    Support,
-    Turn,
-)
+from rag.answering.types import Answer, Answerer, Done, Event, History, Question, Retrieved, Searching, Support, Turn
 from rag.errors import CorpusError
-from rag.retrieval.embedding import Embedder, SentenceTransformerEmbeddings
+from rag.retrieval.embedding import Embedder, local_embeddings
 from rag.retrieval.generation import Generation
 from rag.retrieval.ingest import Progress, matching
 from rag.retrieval.keeper import Keeper
@@ -74,7 +63,7 @@ class Rag:
         """
         self.settings = settings or Settings()
         self._llm = llm
-        self._embedder = Embedder(embeddings or SentenceTransformerEmbeddings(self.settings.embedding_model))
+        self._embedder = Embedder(embeddings or local_embeddings(self.settings))
         told = progress or (lambda what, done, total: log.info("%s: %d of %d", what, done, total))
         self._keeper = Keeper(self.settings, self._embedder, told)
 
@@ -92,27 +81,21 @@ class Rag:
         :param history: the conversation so far, oldest first; what the question leaves out is filled in from it.
         :param sources: answer from these documents only.
         """
-        for event in self.stream(question, history, sources):
-            if isinstance(event, Done):
-                return event.answer
-        raise AssertionError("a stream always ends with Done")
+        return next(event.answer for event in self.stream(question, history, sources) if isinstance(event, Done))
 
     def stream(
         self, question: str, history: History = (), sources: Collection[str] | None = None
     ) -> Generator[Event, None, None]:
         """The answer as it comes: Searching, Retrieved, Said for each sentence once it is checked, Done."""
         started = time.perf_counter()
-        text = self._question(question)
-        turns = _turns(history)
-        generation = self._keeper.ready()
+        text, turns, generation = self._question(question), _turns(history), self._keeper.ready()
         _check_sources(generation, sources)
         intent = intent_of(text, bool(turns))
         if intent not in ("fact", "overview"):
             yield Searching(text)
             yield Retrieved(())
             reply = small_talk(intent, starters(generation, self._keeper.corpus.path))
-            seconds = time.perf_counter() - started
-            yield Done(Answer(text, text, reply, False, "", 0.0, (), (), self.model, seconds))
+            yield Done(Answer(text, text, reply, False, "", 0.0, (), (), self.model, time.perf_counter() - started))
             return
         if intent == "overview":
             asked = Question(text, text, "overview", turns)
@@ -134,9 +117,7 @@ class Rag:
         """The `k` best passages, best first; fewer only where the documents hold fewer."""
         if not isinstance(k, int) or k < 1:
             raise ValueError(f"k must be a whole number of at least 1, not {k!r}")
-        text = self._question(query)
-        turns = _turns(history)
-        generation = self._keeper.ready()
+        text, turns, generation = self._question(query), _turns(history), self._keeper.ready()
         _check_sources(generation, sources)
         found = _in_its_spelling(condense(text, turns), generation)
         return HybridRetriever(generation, matching(generation, self._embedder)).search(found, k, sources)
@@ -199,14 +180,11 @@ class Rag:
 
     def health(self) -> dict[str, Any]:
         """Whether there is an index to serve, and its size; never builds one."""
-        generation = self._keeper.peek()
-        return {
-            "ready": generation is not None,
-            "generation": generation.path.name if generation else None,
-            "documents": len(generation.documents) if generation else 0,
-            "passages": len(generation.passages) if generation else 0,
-            "failed": len(generation.manifest.failed) if generation else 0,
-        }
+        found = self._keeper.folder.open()
+        if found is None:
+            return {"ready": False, "generation": None, "documents": 0, "passages": 0, "failed": 0}
+        sizes = {"documents": len(found.documents), "passages": len(found.passages)}
+        return {"ready": True, "generation": found.path.name, **sizes, "failed": len(found.manifest.failed)}
 
     def repairs(self) -> list[str]:
         """What was found damaged in the index, and put right, since this was last asked."""
@@ -218,9 +196,9 @@ class Rag:
 
     def as_retriever(self, k: int = 5) -> BaseRetriever:
         """The index as a LangChain retriever; offsets and scores are in each document's metadata."""
-        from rag.langchain import retriever
+        from rag.langchain import Retriever
 
-        return retriever(self.search, k)
+        return Retriever(search=self.search, k=k)
 
     def as_runnable(self) -> Runnable[Any, Answer]:
         """`ask` as a LangChain Runnable; takes a question, or a dict of `ask`'s arguments."""
@@ -247,8 +225,7 @@ class Rag:
         seen = visible(text)
         if not seen:
             raise ValueError("the question is empty; type one")
-        if len(seen) > self.settings.max_question_chars:
-            limit = self.settings.max_question_chars
+        if len(seen) > (limit := self.settings.max_question_chars):
             raise ValueError(f"the question has {len(seen):,} characters, more than {limit:,}; shorten it")
         return seen
 
@@ -261,19 +238,11 @@ class Rag:
     def _answer(
         self, question: Question, made: Composition, hits: Sequence[Hit], confidence: float, started: float
     ) -> Answer:
-        declined = made.declined is not None
-        return Answer(
-            question=question.text,
-            query=question.query,
-            text=f"Not in the documents. {made.declined}" if declined else made.text,
-            abstained=declined,
-            reason=made.declined or "",
-            confidence=confidence,
-            sentences=() if declined else tuple(made.sentences),
-            hits=tuple(hits),
-            model=self.model,
-            seconds=time.perf_counter() - started,
-        )
+        declined, reason = made.declined is not None, made.declined or ""
+        text = f"Not in the documents. {reason}" if declined else made.text
+        sentences = () if declined else tuple(made.sentences)
+        told = question.text, question.query, text, declined, reason, confidence
+        return Answer(*told, sentences, tuple(hits), self.model, time.perf_counter() - started)
 
 
 def _in_its_spelling(query: str, generation: Generation) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
@@ -14,7 +14,9 @@ from rag.answering.types import Answer
 from rag.retrieval.types import Hit
 
 
-class _Retriever(BaseRetriever):
+class Retriever(BaseRetriever):
+    """Gives the hits of `search` as LangChain documents, best first."""
+
     search: Callable[[str, int], list[Hit]]
     k: int
 
@@ -22,18 +24,9 @@ class _Retriever(BaseRetriever):
         return [_document(hit) for hit in self.search(query, self.k)]
 
 
-def retriever(search: Callable[[str, int], list[Hit]], k: int) -> BaseRetriever:
-    """A retriever that gives the hits of `search` as LangChain documents, best first."""
-    return _Retriever(search=search, k=k)
-
-
 def runnable(ask: Callable[..., Answer]) -> Runnable[Any, Answer]:
     """A runnable around `ask`: takes a question, or a mapping of its arguments (`question`, `history`, `sources`)."""
-
-    def answer(asked: str | Mapping[str, Any]) -> Answer:
-        return ask(asked) if isinstance(asked, str) else ask(**asked)
-
-    return RunnableLambda(answer, name="rag")
+    return RunnableLambda(lambda asked: ask(asked) if isinstance(asked, str) else ask(**asked), name="rag")
 
 
 def _document(hit: Hit) -> Document:

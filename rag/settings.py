@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -34,6 +34,9 @@ class Settings(BaseSettings):
 
     embedding_model: str = Field(
         default="all-MiniLM-L6-v2", description="a sentence-transformers model: name or folder"
+    )
+    embedding_precision: Literal["int8", "fp32"] = Field(
+        default="int8", description="of all-MiniLM-L6-v2: int8 is faster; an index keeps the one it was built with"
     )
     max_file_mb: int = Field(default=50, ge=1, description="larger files are reported, not read")
     max_question_chars: int = Field(default=4000, ge=1, description="longer questions are refused")

@@ -19,6 +19,10 @@ FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in name
 
 HOMES = {
     "chromadb": {"rag/retrieval/chroma.py"},
+    "onnx": {"rag/retrieval/minilm_graph.py"},
+    "safetensors": {"rag/retrieval/minilm_graph.py"},
+    "onnxruntime": {"rag/retrieval/minilm.py"},
+    "tokenizers": {"rag/retrieval/minilm.py"},
     "sentence_transformers": {"rag/retrieval/embedding.py"},
     "transformers": {"rag/retrieval/embedding.py"},
     "torch": set(),
@@ -73,7 +77,7 @@ def test_each_heavy_library_has_one_home(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_what_is_slow_to_import_is_imported_when_used(path: Path) -> None:
-    slow = ["sentence_transformers", "transformers", "torch", "langchain", "chromadb", "pypdfium2"]
+    slow = "onnx onnxruntime tokenizers sentence_transformers transformers torch langchain chromadb pypdfium2".split()
     assert not [module for module, at_once in imports(path) if at_once and module.split(".")[0] in slow]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -59,3 +60,35 @@ def test_opening_an_index_imports_neither_torch_nor_gradio(make_rag: MakeRag) ->
     )
     assert found["documents"] == 3 and found["hits"]
     assert not set(HEAVY) & set(found["modules"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_the_command_answers_from_a_built_index_without_importing_anything_heavy(
+    tmp_path: Path, precision: str
+) -> None:
+    code = """
+        import json, sys
+        from rag.surfaces.cli import main
+        try:
+            main()
+        finally:
+            print()
+            print(json.dumps(sorted(sys.modules)))
+    """
+    command = ["ask", "How many merchants does 1688 have?", "--corpus", "corpus", "--index", str(tmp_path / "index")]
+    environment = {**os.environ, "RAG_EMBEDDING_PRECISION": precision, "RAG_DATA_DIR": str(tmp_path / "data")}
+    for asked in ("first", "again"):
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code), *command],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
+            env=environment,
+        )
+        assert "1.07 million" in done.stdout, asked
+        imported = set(json.loads(done.stdout.splitlines()[-1]))
+        assert imported & {*HEAVY, "scipy", "pandas"} == set()
+    assert "onnx" not in imported
+    assert "embedding" not in done.stderr

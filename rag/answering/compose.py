@@ -65,7 +65,7 @@ class Composition:
         """What bears the draft out: its own claim if it is a copy; else what the grounder finds where it points, or
         anywhere among the hits, since models misnumber.
         """
-        copied = [found for found in draft.evidence if " ".join(found.hit.quote(found.span).split()) == draft.text]
+        copied = [found for found in draft.evidence if " ".join(found.text.split()) == draft.text]
         if copied:
             return copied
         claim = _MARKUP.sub("", draft.text)
@@ -76,19 +76,12 @@ class Composition:
         return found
 
     def _cite(self, claim: str, found: Evidence) -> Citation:
-        place = (found.hit.source, found.span.start, found.span.end)
+        hit, quote = found.hit, found.text
+        place = (hit.source, *found.span)
         if place not in self._cited:
-            hit, quote = found.hit, found.hit.quote(found.span)
+            heads = hit.source, hit.title, hit.section, hit.page
             self._cited[place] = Citation(
-                number=len(self._cited) + 1,
-                source=hit.source,
-                title=hit.title,
-                section=hit.section,
-                page=hit.page,
-                start=found.span.start,
-                end=found.span.end,
-                quote=quote,
-                highlight=_shared_stretch(claim, quote),
+                len(self._cited) + 1, *heads, *found.span, quote, highlight=_shared_stretch(claim, quote)
             )
         return self._cited[place]
 

@@ -11,19 +11,13 @@ from rag.retrieval.lexical import words
 Expected = Literal["number", "date", "name"]
 
 _NUMBER = re.compile(
-    r"\bhow (?:many|much|long|old|often|far|large|big|high|tall)\b|\bpercent|\bproportion\b|\bfraction\b"
-    r"|\b(?:what|which) (?:number|share|rate|amount|price|figure)\b|\bnumber of\b",
-    re.IGNORECASE,
+    r"(?i)\bhow (?:many|much|long|old|often|far|large|big|high|tall)\b|\bpercent|\bproportion\b|\bfraction\b"
+    r"|\b(?:what|which) (?:number|share|rate|amount|price|figure)\b|\bnumber of\b"
 )
-_DATE = re.compile(
-    r"\bwhen\b|\b(?:what|which)(?: \w+)? (?:date|day|year|month|century|decade|time)\b"
-    r"|\b(?:what|which) (?:date|day|year|month|century|decade|time)\b",
-    re.IGNORECASE,
-)
+_DATE = re.compile(r"\bwhen\b|\b(?:what|which)(?: \w+)? (?:date|day|year|month|century|decade|time)\b", re.IGNORECASE)
 _NAME = re.compile(
-    r"\bwho(?:m|se)?\b|\bwhere\b|\bname of\b"
-    r"|\b(?:what|which) (?:person|people|company|firm|city|country|state|place|region|town)\b",
-    re.IGNORECASE,
+    r"(?i)\bwho(?:m|se)?\b|\bwhere\b|\bname of\b"
+    r"|\b(?:what|which) (?:person|people|company|firm|city|country|state|place|region|town)\b"
 )
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+")
 _YEAR = re.compile(r"1\d{3}|20\d\d|\d{1,4}s|\d{1,2}(?:st|nd|rd|th)")

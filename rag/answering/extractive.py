@@ -47,7 +47,7 @@ class ExtractiveAnswerer:
         nearness = self._embedder.sentences(texts) @ whole
         nearness[0] += _LEAD_BONUS
         nearness -= _DANGLING_COST * np.array([bool(_DANGLING.match(text)) for text in texts])
-        return _draft(ScoredSentence(hit, hit.sentences[int(np.argmax(nearness))], 0.0), "\n")
+        return _draft(Evidence(hit, hit.sentences[int(np.argmax(nearness))]), "\n")
 
 
 def _chosen(reading: Reading) -> list[ScoredSentence]:
@@ -62,8 +62,8 @@ def _chosen(reading: Reading) -> list[ScoredSentence]:
     return sorted(chosen, key=lambda s: (passages.index((s.hit.source, s.hit.start)), s.span.start))
 
 
-def _draft(sentence: ScoredSentence, lead: str) -> Draft:
-    return Draft(" ".join(sentence.text.split()), (Evidence(sentence.hit, sentence.span),), lead=lead)
+def _draft(sentence: Evidence, lead: str) -> Draft:
+    return Draft(" ".join(sentence.text.split()), (sentence,), lead=lead)
 
 
 def _why(reading: Reading) -> str:

@@ -8,25 +8,22 @@ from rag.answering.types import History
 from rag.retrieval.lexical import words
 
 _POINTS_BACK = re.compile(
-    r"\b(?:it|its|he|him|his|she|hers?|they|them|theirs?|this|that|these|those|ones|both|neither|else|another"
+    r"(?i)\b(?:it|its|he|him|his|she|hers?|they|them|theirs?|this|that|these|those|ones|both|neither|else|another"
     r"|the (?:same|former|latter|others?))\b"
     r"|\bhow (?:many|much) (?:is|are|was|were|do|does|did|has|have|of)\b"  # of what is left out
-    r"|\b(?:since when|how so|how come|what else|why not|tell me more)\b",
-    re.IGNORECASE,
+    r"|\b(?:since when|how so|how come|what else|why not|tell me more)\b"
 )
 # What looks as if it pointed back, and does not: "factories that", "says that"; "its" and "and ... it" after a name.
 _CLAUSE = re.compile(
-    r"\b(?!(?:is|are|was|were|do|does|did|has|have|had|can|will|about|like|with|from|of|for|on|in|at|to|by|than|and|or)\b)"
-    r"(\w+) that\b(?=\s\w)",
-    re.IGNORECASE,
+    r"(?i)\b(?!(?:is|are|was|were|do|does|did|has|have|had|can|will|about|like|with|from|of"
+    r"|for|on|in|at|to|by|than|and|or)\b)(\w+) that\b(?=\s\w)"
 )
 _NAME = r"(?<=\s)(?<!\bin\s)(?:(?!I\b)[A-Z][\w-]+|\d{3,})"
 _OWN = re.compile(rf"({_NAME}\b.*?)(?:\b(?:its|his|her|their)\b|(?<=[\w,])\s+and\b.*)")
 _OPENER = re.compile(r"\s*(?:and|or|but|so|also|what about|how about)\b", re.IGNORECASE)
 _ASKS = re.compile(
-    r"\b(?:who|whom|whose|what|when|where|which|why|how|is|are|was|were|do|does|did|has|have|had|can|will|would|should"
-    r"|give|tell|list|name|show|explain|describe|compare)\b",
-    re.IGNORECASE,
+    r"(?i)\b(?:who|whom|whose|what|when|where|which|why|how|is|are|was|were|do|does|did|has|have|had|can|will|would"
+    r"|should|give|tell|list|name|show|explain|describe|compare)\b"
 )
 _FEW_WORDS = 2  # telling ones; a fragment of more stands alone
 _MAX_QUERY_CHARS = 600

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from rag.answering.guards import names_agree, negation_agrees, numbers_agree, without_numbers
-from rag.answering.types import Evidence, Support
+from rag.answering.types import Evidence, Guard, Support
 from rag.documents.sentences import paragraphs, sentence_spans
 from rag.documents.types import Span
 from rag.retrieval.embedding import Embedder
@@ -25,9 +24,6 @@ _MAX_WINDOW = 3  # sentences that may support a claim together
 # their cosine. It refuses more than it should and accepts less than a laxer one (benchmarks/grounding.py).
 MIN_SUPPORT = 0.6
 _LONGER_WINDOW = 0.03  # what each further sentence must bring: the shortest quote that carries the claim is wanted
-
-
-_Failure = Literal["number", "name", "negation", "meaning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +66,7 @@ class Grounder:
         if not windows or not words(claim):
             return Support(False, 0.0, None, None, "meaning")
 
-        def worth(judged: tuple[_Window, float, _Failure | None]) -> tuple[bool, float]:
+        def worth(judged: tuple[_Window, float, Guard | None]) -> tuple[bool, float]:
             window, score, failed = judged
             return failed is None, score - _LONGER_WINDOW * (window.size - 1)
 
@@ -94,7 +90,7 @@ class Grounder:
             offset += len(found)
 
 
-def _judge(claim: str, window: _Window, text: str, head: str) -> tuple[float, _Failure | None]:
+def _judge(claim: str, window: _Window, text: str, head: str) -> tuple[float, Guard | None]:
     """A score in [0, 1] for sense, and the first guard that failed."""
     quote = text[window.span.start : window.span.end]
     asked, held = set(words(without_numbers(claim))) or set(words(claim)), set(words(f"{quote} {head}"))

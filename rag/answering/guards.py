@@ -22,27 +22,23 @@ _SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "m": 1e6, "billion":
            "k": 1e3, "b": 1e9, "\u4e07": 1e4, "\u4ebf": 1e8}  # fmt: skip
 _FRACTIONS = {"half": 1 / 2, "third": 1 / 3, "quarter": 1 / 4, "fifth": 1 / 5, "tenth": 1 / 10}
 _NUMBER = re.compile(
-    r"(?P<digits>(?<![\w.])\d+(?:,\d{3})+(?:\.\d+)?|(?<![A-Za-z\d.])\d+(?:\.\d+)?)"
+    r"(?i)(?P<digits>(?<![\w.])\d+(?:,\d{3})+(?:\.\d+)?|(?<![A-Za-z\d.])\d+(?:\.\d+)?)"
     r"|\b(?P<one>an?)(?=[\s-](?:hundred|thousand|million|billion|trillion)\b)"
     r"|(?<!\bone[\s-])(?<!\ba[\s-])(?!(?:second|third|fourth|fifth),)"  # neither "one-third" nor "Second, it grew"
-    rf"\b(?P<word>{'|'.join(_VALUES)})\b(?:-(?P<unit>{'|'.join(_UNITS[1:10])})\b)?",
-    re.IGNORECASE,
+    rf"\b(?P<word>{'|'.join(_VALUES)})\b(?:-(?P<unit>{'|'.join(_UNITS[1:10])})\b)?"
 )
 _SCALE = re.compile(
-    rf"(?:[\s-]?(?={'|'.join(scale for scale in _SCALES if scale not in 'kmb')})|(?=[kmb]))"  # "5 m" is a length
-    rf"({'|'.join(_SCALES)})(?![a-z])",
-    re.IGNORECASE,
+    rf"(?i)(?:[\s-]?(?={'|'.join(scale for scale in _SCALES if scale not in 'kmb')})|(?=[kmb]))"  # "5 m" is a length
+    rf"({'|'.join(_SCALES)})(?![a-z])"
 )
 _DENOMINATOR = re.compile(rf"\b(?:one|a)[\s-]({'|'.join(_FRACTIONS)})\b|\b(half)\b", re.IGNORECASE)
 _NEGATION = re.compile(
-    r"\b(?:not|no|never|none|neither|nor|nobody|nothing|nowhere|without|cannot|hardly|lacks?|lacking)\b"
-    r"|\bfail(?:s|ed)? to\b|n['\u2019]t\b|[\u4e0d\u6ca1\u65e0\u975e]",
-    re.IGNORECASE,
+    r"(?i)\b(?:not|no|never|none|neither|nor|nobody|nothing|nowhere|without|cannot|hardly|lacks?|lacking)\b"
+    r"|\bfail(?:s|ed)? to\b|n['\u2019]t\b|[\u4e0d\u6ca1\u65e0\u975e]"
 )
 _NOT_ONLY = re.compile(  # and Chinese words that hold such a character and deny nothing
-    r"\bnot (?:only|just|merely)\b|\bno (?:fewer|less|more) than\b|\bno\.? ?\d|\b(?:no|without(?: a)?) doubt\b|\bnor\b"
-    r"|[\u4e0d\u65e0\u975e](?:[\u4ec5\u4f46\u65ad\u540c\u5c11]|\u9521|\u7ebf|\u4eba\u673a|[\u5e38\u6d32])",
-    re.IGNORECASE,
+    r"(?i)\bnot (?:only|just|merely)\b|\bno (?:fewer|less|more) than\b|\bno\.? ?\d|\b(?:no|without(?: a)?) doubt\b"
+    r"|\bnor\b|[\u4e0d\u65e0\u975e](?:[\u4ec5\u4f46\u65ad\u540c\u5c11]|\u9521|\u7ebf|\u4eba\u673a|[\u5e38\u6d32])"
 )
 _OPENERS = frozenset(  # capitals that only their place in the sentence gives; what is no stop word of `words`
     "according additionally after again all also although among another around based because before besides between"
@@ -91,7 +87,7 @@ def names_agree(claim: str, text: str) -> bool:
 
     The first word is taken for a name too, unless it is one that often opens a sentence: there the subject stands.
     """
-    held, first = set(words(text)), _first_word(claim)
+    held, first = set(words(text)), len(re.split(r"\w", claim, maxsplit=1)[0])
     return all(
         set(words(name.group())) <= held or (name.start() == first and name.group().lower() in _OPENERS)
         for name in _NAME.finditer(without_numbers(claim))
@@ -109,8 +105,3 @@ def _denials(text: str) -> int:
 
 def _written(claim: str, value: float) -> bool:
     return re.search(rf"(?<![\w.]){value:g}(?![\w.])", claim) is not None
-
-
-def _first_word(claim: str) -> int:
-    match = re.search(r"\w", claim)
-    return match.start() if match else 0

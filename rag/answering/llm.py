@@ -46,7 +46,7 @@ class LLMAnswerer:
             return
         said = False
         for draft in self._drafts(question, hits):
-            if not said and _is_not_found(draft.text):
+            if not said and draft.text.strip(" .*_\"'`").upper().startswith(NOT_FOUND):
                 yield Declined("The model found no answer in the passages.")
                 return
             said = said or bool(draft.text)
@@ -121,10 +121,6 @@ def _spoken(pieces: Iterator[str]) -> Iterator[str]:
         return
     if not held.lstrip().startswith(_THINKING):
         yield held
-
-
-def _is_not_found(text: str) -> bool:
-    return text.strip(" .*_\"'`").upper().startswith(NOT_FOUND)
 
 
 def _translated(error: Exception, name: str) -> ModelError:

@@ -9,15 +9,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.answering.expected import expected, offers
-from rag.answering.types import Question, Reading, ScoredSentence
-from rag.documents.types import Span
+from rag.answering.types import Evidence, Question, Reading, ScoredSentence
 from rag.retrieval.embedding import Embedder, Vectors
 from rag.retrieval.lexical import LexicalIndex, words
 from rag.retrieval.types import Hit
@@ -30,24 +28,20 @@ _CONFIDENCE_WEIGHTS = np.array([5.78, 1.45])
 _CONFIDENCE_BIAS = -4.65
 
 _CLAUSE = re.compile(
-    r"(?:[,;?]\s*|\s+)and\s+(?=(?:(?:in|on|at|by|from|to|for|of|with|since|until|over)\s+)?"
-    r"(?:who|whom|whose|what|when|where|which|why|how)\b)|\?\s+(?=\w)",
-    re.IGNORECASE,
+    r"(?i)(?:[,;?]\s*|\s+)and\s+(?=(?:(?:in|on|at|by|from|to|for|of|with|since|until|over)\s+)?"
+    r"(?:who|whom|whose|what|when|where|which|why|how)\b)|\?\s+(?=\w)"
 )
 _MAX_CLAUSES = 3  # a question with more halves is answered as a whole
+# Images, bare addresses, markup and endless runs of letters: a sentence without a word besides says nothing.
 _MARKUP = re.compile(r"!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])|^\s*\[[^\]]+\]:.*|<[^>]*>|\bhttps?://\S+|[A-Za-z0-9]{80,}")
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(Evidence):
     """A sentence of a hit, with what is read of it for every question."""
-
-    hit: Hit
-    span: Span
 
     @cached_property
     def context(self) -> str:
-        return self.hit.passage.in_context(self.hit.quote(self.span))
+        return self.hit.passage.in_context(self.text)
 
     @cached_property
     def words(self) -> set[str]:
@@ -65,7 +59,8 @@ class Reader:
         """Score every sentence of the hits for the question; an overview asks for none in particular."""
         if question.kind == "overview":
             return Reading((), (), 1.0 if hits else 0.0, ())
-        places = [_Place(hit, span) for hit in hits for span in hit.sentences if _says_something(hit.quote(span))]
+        places = [_Place(hit, span) for hit in hits for span in hit.sentences]
+        places = [place for place in places if words(_MARKUP.sub(" ", place.text))]
         if not places:
             return Reading((), (), 0.0, self._unknown(question.query))
         vectors = self._embedder.sentences([place.context for place in places])
@@ -76,13 +71,9 @@ class Reader:
         sentences = [ScoredSentence(p.hit, p.span, float(score)) for p, score in zip(places, scores, strict=True)]
         order = np.argsort(-scores, kind="stable")
         confidence = 1 / (1 + math.exp(-float(features[order[0]][:2] @ _CONFIDENCE_WEIGHTS) - _CONFIDENCE_BIAS))
-        clauses = self._clauses(question.text, places, vectors, scores)
-        return Reading(
-            sentences=tuple(sentences[i] for i in order),
-            clauses=tuple(sentences[i] for i in clauses),
-            confidence=confidence,
-            unknown=self._unknown(question.query),
-        )
+        ranked = tuple(sentences[i] for i in order)
+        clauses = tuple(sentences[i] for i in self._clauses(question.text, places, vectors, scores))
+        return Reading(ranked, clauses, confidence, self._unknown(question.query))
 
     def _features(self, query: str, places: Sequence[_Place], vectors: Vectors) -> NDArray[np.float64]:
         """(n_sentences, 4), in the order of _SENTENCE_WEIGHTS."""
@@ -92,7 +83,7 @@ class Reader:
         rows = []
         for place, cosine in zip(places, vectors @ self._embedder.query(query), strict=True):
             shared = sum(weight for word, weight in zip(asked, idf, strict=True) if word in place.words) / total
-            offered = offers(kind, place.hit.quote(place.span), set(asked))
+            offered = offers(kind, place.text, set(asked))
             rows.append((float(cosine), shared, place.hit.score, offered))
         return np.array(rows)
 
@@ -113,8 +104,3 @@ class Reader:
     def _unknown(self, query: str) -> tuple[str, ...]:
         found = re.findall(r"[^\W_]+", query)
         return tuple(dict.fromkeys(word for word in found if not self._lexical.knows(word)))
-
-
-def _says_something(sentence: str) -> bool:
-    """Whether there are words in a sentence besides images, bare addresses, markup and endless runs of letters."""
-    return bool(words(_MARKUP.sub(" ", sentence)))

@@ -7,7 +7,7 @@ apart from the sentences, so that they can be shown without being taken for clai
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from rag.answering.types import Draft
 
@@ -46,7 +46,7 @@ class Segmenter:
             line, self._held = self._held.split("\n", 1)
             yield from self._line(line, "\n")
         if not (self._block or "|" in self._held or "`" in self._held or _HEADING.match(self._held)):
-            yield from self._complete()
+            self._held = yield from self._complete(self._held)
 
     def flush(self) -> Iterator[Draft]:
         """What is left when the stream ends."""
@@ -74,7 +74,9 @@ class Segmenter:
         if _HEADING.match(line) or _NO_WORDS.match(_MARK.sub("", line)):
             self._lead += _MARK.sub("", line)
         else:
-            yield from self._sentences(line)
+            rest = yield from self._complete(line)
+            if not _NO_WORDS.match(rest):
+                yield self._draft(rest, "")
         self._lead += end
 
     def _code(self, line: str, end: str) -> Iterator[Draft]:
@@ -91,26 +93,19 @@ class Segmenter:
             row, self._head = self._head, ""
             yield self._draft(row.rstrip("\n"), "\n" if row.endswith("\n") else "")
 
-    def _sentences(self, line: str) -> Iterator[Draft]:
-        self._held, following = line, self._held
-        yield from self._complete()
-        line, self._held = self._held, following
-        if not _NO_WORDS.match(line):
-            yield self._draft(line, "")
-
-    def _complete(self) -> Iterator[Draft]:
-        """Give out the sentences of the held text that are followed by the beginning of another."""
+    def _complete(self, text: str) -> Generator[Draft, None, str]:
+        """Give out the sentences that are followed by the beginning of another; return what is left."""
         start = 0
-        for match in _END.finditer(self._held):
+        for match in _END.finditer(text):
             following, space = match["next"], match["space"]
             chinese = match.group()[0] in "\u3002\uff01\uff1f"
             if following in "[\u3010" or following.islower() or not (space or chinese):
                 continue
-            if match.group()[0] == "." and _ABBREVIATION.search(self._held[start : match.start()]):
+            if match.group()[0] == "." and _ABBREVIATION.search(text[start : match.start()]):
                 continue
-            yield self._draft(self._held[start : match.end()], space)
+            yield self._draft(text[start : match.end()], space)
             start = match.end() + len(space)
-        self._held = self._held[start:]
+        return text[start:]
 
     def _draft(self, raw: str, space: str) -> Draft:
         marks = None if _FENCE.match(raw) else _LEAD.match(raw)

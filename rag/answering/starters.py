@@ -31,14 +31,12 @@ def starters(generation: Generation, corpus: Path) -> tuple[str, ...]:
     written = _written(corpus / FILE)
     chosen = [question for source in generation.documents for question in written.get(source, ())]
     places = dict.fromkeys((p.title, p.section) for p in generation.passages)
-    made = (_about(title, section) for title, section in places)
+    made = (_about(title, section.split(" > ")[-1]) for title, section in places)
     return tuple(dict.fromkeys([*chosen, *made]))[:_COUNT]
 
 
 def _about(title: str, section: str) -> str:
-    if section:
-        return f"What is said about \u2018{section.split(' > ')[-1]}\u2019?"
-    return f"What does \u2018{title}\u2019 say?"
+    return f"What is said about \u2018{section}\u2019?" if section else f"What does \u2018{title}\u2019 say?"
 
 
 def _written(file: Path) -> dict[str, list[str]]:

@@ -19,6 +19,7 @@ class Turn(TypedDict):
 
 History = Sequence[Turn]  # oldest first
 Kind = Literal["fact", "overview"]
+Guard = Literal["number", "name", "negation", "meaning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +34,23 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredSentence:
-    """A sentence of a hit. Scores order the sentences of one reading: a difference of 1 is about e to 1 in odds."""
+class Evidence:
+    """A span of a hit that an answer may rest on; not yet checked."""
 
     hit: Hit
     span: Span  # in document offsets
-    score: float
 
     @property
     def text(self) -> str:
-        """The sentence, exactly as in the document."""
+        """The text of the span, exactly as in the document."""
         return self.hit.quote(self.span)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSentence(Evidence):
+    """A sentence of a hit. Scores order the sentences of one reading: a difference of 1 is about e to 1 in odds."""
+
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +61,6 @@ class Reading:
     clauses: tuple[ScoredSentence, ...]  # for a question with several halves, the best sentence for each
     confidence: float  # in [0, 1]: how likely the hits hold the answer
     unknown: tuple[str, ...]  # words of the question that occur in no document
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A span of a document that a sentence rests on, as an answerer claims it; not yet checked."""
-
-    hit: Hit
-    span: Span  # in document offsets
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ class Support:
     score: float  # in [0, 1]: the share of the claim that the best span carries
     text: int | None  # which of the texts holds the span, from 0
     span: Span | None  # in that text
-    failed: Literal["number", "name", "negation", "meaning"] | None  # the guard that failed
+    failed: Guard | None  # the guard that failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +150,9 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values, ready for JSON."""
-        names = [name for name in self.__slots__ if name not in ("sentences", "hits")]
-        fields: dict[str, Any] = {name: getattr(self, name) for name in names}
-        fields["sentences"] = [asdict(sentence) for sentence in self.sentences]
-        fields["citations"] = [asdict(citation) for citation in self.citations]
-        fields["hits"] = [hit.to_dict() for hit in self.hits]
-        return fields
+        fields: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        fields |= {name: [asdict(one) for one in getattr(self, name)] for name in ("sentences", "citations")}
+        return fields | {"hits": [hit.to_dict() for hit in self.hits]}
 
 
 @dataclass(frozen=True, slots=True)

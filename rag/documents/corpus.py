@@ -125,8 +125,8 @@ class Corpus:
                 path = Path(folder, name)
                 if name.startswith(_LEFT_OUT):
                     continue
-                if not _is_unicode(path):
-                    log.warning("%a is left out: its name is not UTF-8. Rename it.", str(path))
+                if (text := str(path)).encode(errors="ignore").decode() != text:
+                    log.warning("%a is left out: its name is not UTF-8. Rename it.", text)
                     continue
                 try:
                     info = path.stat()
@@ -156,14 +156,6 @@ class Corpus:
                     f"{file} could not be copied to {target} ({error.strerror}). Free some space or check the rights."
                 ) from error
         return target.relative_to(self.path).as_posix()
-
-
-def _is_unicode(path: Path) -> bool:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _files(path: Path) -> Iterator[tuple[Path, Path]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import closing
 from typing import Any
 
 from rag.errors import UnreadableDocument
@@ -34,9 +35,6 @@ def read_pdf(data: bytes) -> tuple[str, list[str]]:
 
 
 def _page_text(pdf: Any, number: int) -> str:
-    page = pdf[number]
-    try:
+    with closing(pdf[number]) as page:
         text = page.get_textpage().get_text_range()
-    finally:
-        page.close()
     return _HYPHEN_AT_LINE_END.sub("", text).replace("\r\n", "\n").replace("\r", "\n")

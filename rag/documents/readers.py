@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 
 from rag.documents.pdf import read_pdf
@@ -93,25 +94,18 @@ def _read_text(source: str, data: bytes) -> Document:
     text = clean(decode(data))
     first, _, rest = text.lstrip("\n").partition("\n")
     is_title = 0 < len(first.strip()) < _MAX_TITLE_CHARS and not rest.partition("\n")[0].strip() and rest != ""
-    return Document(source, first.strip() if is_title else _stem(source), text)
+    return Document(source, first.strip() if is_title else Path(source).stem, text)
 
 
 def _read_markdown(source: str, data: bytes) -> Document:
     text = clean(decode(data))
-    return Document(source, first_heading(text) or _stem(source), text)
+    return Document(source, first_heading(text) or Path(source).stem, text)
 
 
 def _read_pdf(source: str, data: bytes) -> Document:
     title, pages = read_pdf(data)
-    starts, offset = [], 0
-    for page in pages:
-        starts.append(offset)
-        offset += len(page) + 1
-    return Document(source, title or _stem(source), clean("\n".join(pages)), tuple(starts))
-
-
-def _stem(source: str) -> str:
-    return Path(source).stem
+    *starts, _ = accumulate((len(page) + 1 for page in pages), initial=0)
+    return Document(source, title or Path(source).stem, clean("\n".join(pages)), tuple(starts))
 
 
 _READERS: dict[str, Callable[[str, bytes], Document]] = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby, zip_longest
+from operator import itemgetter
 
 from rag.documents.sentences import sentence_spans
 from rag.documents.structure import Block, blocks
@@ -14,6 +15,7 @@ from rag.documents.types import Document, Passage, Span
 
 SPLITTER = "sentences-800-v1"  # goes into the manifest: another splitter means other passages
 MAX_PASSAGE_WEIGHT = 800  # about 180 word pieces of English; MiniLM reads 256
+_Place = tuple[int, tuple[str, ...], int | None]  # headings so far, as two sections may have one name; sections; page
 
 
 def split(document: Document) -> list[Passage]:
@@ -22,30 +24,25 @@ def split(document: Document) -> list[Passage]:
     A heading with nothing below it is a passage of its own, so that what it says can be found.
     """
     passages: list[Passage] = []
-    for (_, sections, _), group in groupby(_quotable(document), key=lambda found: _place(document, *found)):
+    for (_, sections, _), group in groupby(_quotable(document), key=itemgetter(0)):
         sentences = [span for _, block in group for span in _sentences(document.text, block)]
         passages += [_passage(document, sections, held) for held in _packed(document.text, sentences)]
     return passages
 
 
-def _quotable(document: Document) -> Iterator[tuple[int, Block]]:
-    """The blocks to quote, each with the number of headings so far: two sections may have the same name."""
+def _quotable(document: Document) -> Iterator[tuple[_Place, Block]]:
+    """The blocks to quote, each with its place."""
     headings = 0
     for block, following in zip_longest(found := list(blocks(document)), found[1:]):
         headings += block.kind == "heading"
         bare = following is None or (following.kind == "heading" and len(following.sections) <= len(block.sections))
         if block.kind != "heading" or bare:
-            yield headings, block
-
-
-def _place(document: Document, headings: int, block: Block) -> tuple[int, tuple[str, ...], int | None]:
-    return headings, block.sections, document.page_at(block.span.start)
+            yield (headings, block.sections, document.page_at(block.span.start)), block
 
 
 def _sentences(text: str, block: Block) -> list[Span]:
-    if block.kind in ("paragraph", "item"):
-        return sentence_spans(text, block.span)
-    return sentence_spans(text, block.span) if block.span.end - block.span.start > MAX_PASSAGE_WEIGHT else [block.span]
+    is_long = block.span.end - block.span.start > MAX_PASSAGE_WEIGHT
+    return sentence_spans(text, block.span) if is_long or block.kind in ("paragraph", "item") else [block.span]
 
 
 def _packed(text: str, sentences: list[Span]) -> Iterator[list[Span]]:
@@ -65,18 +62,11 @@ def _packed(text: str, sentences: list[Span]) -> Iterator[list[Span]]:
 
 def _weight(text: str) -> int:
     """Characters, with those that are a token each (Chinese, Japanese, Korean) counted fourfold."""
-    return len(text) + 3 * sum("\u2e80" <= char <= "\uffef" for char in text)
+    return len(text) if text.isascii() else len(text) + 3 * sum("\u2e80" <= char <= "\uffef" for char in text)
 
 
 def _passage(document: Document, sections: tuple[str, ...], sentences: list[Span]) -> Passage:
     start, end = sentences[0].start, sentences[-1].end
-    return Passage(
-        source=document.source,
-        title=document.title,
-        section=" > ".join(sections[1:] if sections[:1] == (document.title,) else sections),
-        text=document.text[start:end],
-        start=start,
-        end=end,
-        page=document.page_at(start),
-        sentences=tuple(sentences),
-    )
+    section = " > ".join(sections[1:] if sections[:1] == (document.title,) else sections)
+    heads, text = (document.source, document.title, section), document.text[start:end]
+    return Passage(*heads, text, start, end, document.page_at(start), tuple(sentences))

@@ -55,16 +55,12 @@ def _page_blocks(text: str, page: Span, outline: list[tuple[int, str]], markdown
     """Join the lines that belong together; `outline` holds the open headings with their levels."""
     open_kind: Kind | None = None
     open_span = Span(page.start, page.start)
-
-    def sections() -> tuple[str, ...]:
-        return tuple(title for _, title in outline if title)
-
     for kind, span in [*_lines(text, page, markdown), ("blank", Span(page.end, page.end))]:
         if (kind, open_kind) in (("paragraph", "paragraph"), ("paragraph", "item"), ("code", "code")):
             open_span = Span(open_span.start, span.end)
             continue
         if open_kind is not None:
-            yield Block(open_kind, open_span, sections())
+            yield Block(open_kind, open_span, tuple(title for _, title in outline if title))
             open_kind = None
         if kind == "heading":
             level, title = _heading(text, span)
@@ -97,8 +93,7 @@ def _lines(text: str, page: Span, markdown: bool) -> Iterator[tuple[Kind | Liter
 
 def _heading(text: str, span: Span) -> tuple[int, str]:
     match = _HEADING.match(text[span.start : span.end])
-    if match is None:
-        raise ValueError(f"not a heading: {text[span.start : span.end]!r}")
+    assert match is not None
     title = match.group(2).rstrip()
     bare = title.rstrip("#")  # a closing mark, if a space stands before it: "C#" has none
     return len(match.group(1)), _MARKUP.sub("", title if bare.rstrip() == bare and bare else bare.rstrip())

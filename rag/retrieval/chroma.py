@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -40,6 +41,8 @@ _ROOM = "open-"  # how the folder of a process that has the collection open begi
 _CONFIGURATION: CreateCollectionConfiguration = {
     "hnsw": {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 1000}
 }
+_NAMED = re.compile(r'"embedding_function": (\{[^{}]*\}|[^,}]*)')
+_HARMLESS = {'{"type": "legacy"}', '{"type": "unknown"}', "null"}  # what Chroma writes when it is given none
 _PROBES = 32  # vectors that must find themselves before a collection is used
 
 
@@ -47,10 +50,10 @@ class DenseIndex:
     """A collection, opened for reading. Closes itself when nobody uses it any more."""
 
     def __init__(self, path: Path, rooms: Sequence[Path]) -> None:
-        """:param rooms: folders in which a copy may be made; the first that can be written is taken.
-        :raises StoreError: the collection is missing, was tampered with, or cannot be opened.
+        """:param path: a collection that `flaw` finds nothing wrong with.
+        :param rooms: folders in which a copy may be made; the first that can be written is taken.
+        :raises StoreError: the collection cannot be opened.
         """
-        _refuse_code(path / _SQLITE)
         held = ExitStack()
         self.close = weakref.finalize(self, held.close)  # when the last search that uses it has ended
         try:
@@ -117,6 +120,26 @@ def update(old: Path, path: Path, gone: Sequence[str], passages: Sequence[Passag
         _add(client, collection, passages, vectors)
 
 
+def flaw(path: Path) -> str | None:
+    """Why Chroma must not open a collection, or None. To be asked before each opening of what lay on a disk.
+
+    A collection can name an embedding function, which Chroma then loads: code from a file. Ours name none.
+    """
+    file = path / _SQLITE
+    try:
+        database = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        try:
+            columns = "select config_json_str, schema_str from collections"
+            texts = [json.dumps(json.loads(text)) for row in database.execute(columns) for text in row if text]
+        finally:
+            database.close()
+    except (sqlite3.Error, ValueError) as error:
+        return f"{file} holds no collection ({error})"
+    if {named for text in texts for named in _NAMED.findall(text)} - _HARMLESS:
+        return f"{file} names an embedding function, which would be run as code: it was tampered with"
+    return None
+
+
 def sweep(rooms: Path) -> None:
     """Remove the copies of processes that were killed."""
     for room in rooms.glob(f"{_ROOM}*"):
@@ -181,38 +204,3 @@ def _copied(path: Path, rooms: Sequence[Path], held: ExitStack) -> Path:
         f"The index at {path} cannot be opened: there is no room for a working copy ({problem}). "
         "Free some space, then try again."
     ) from problem
-
-
-def _refuse_code(file: Path) -> None:
-    """A collection can name an embedding function, which Chroma then loads: code from a file. Ours name none.
-
-    :raises StoreError: this one does, or is no collection.
-    """
-    try:
-        database = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-        try:
-            columns = "select config_json_str, schema_str from collections"
-            texts = [text for row in database.execute(columns) for text in row if text]
-        finally:
-            database.close()
-        kinds = {kind for text in texts for kind in _embedding_functions(json.loads(text))}
-    except (sqlite3.Error, ValueError) as error:
-        raise StoreError(f"The index at {file.parent} is damaged ({error}). Run `rag ingest --rebuild`.") from error
-    if kinds - {"legacy", "unknown"}:
-        raise StoreError(
-            f"The index at {file.parent} names an embedding function, which would be run as code: it was tampered "
-            "with. Run `rag ingest --rebuild`."
-        )
-
-
-def _embedding_functions(value: Any) -> Iterator[str]:
-    """The types of all embedding functions that a configuration names, at any depth."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key == "embedding_function" and inner is not None:
-                yield str(inner.get("type") if isinstance(inner, dict) else inner)
-            else:
-                yield from _embedding_functions(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _embedding_functions(inner)

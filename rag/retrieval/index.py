@@ -20,7 +20,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rag.errors import IndexBusy, StoreError
@@ -42,7 +42,6 @@ class IndexFolder:
         self.path = path
         self.vectors = path / "vectors"
         self.repairs: list[str] = []  # what was found damaged since somebody last asked
-        self._said: set[str] = set()
         self._opening = threading.RLock()
         self._open: tuple[tuple[Path, int, int], Generation] | None = None
         self._bad: set[Path] = set()  # put aside, where the folder cannot be written
@@ -141,8 +140,7 @@ class IndexFolder:
 
     def put_aside(self, path: Path, why: str) -> None:
         """Never serve this generation again: it is damaged."""
-        log.warning("The index was damaged: %s. It was put aside and is made again from the documents.", why)
-        self.repairs.append(why)
+        self._tell(f"{why}. It was put aside and is made again from the documents")
         aside = path.with_suffix(".bad")
         try:
             shutil.rmtree(aside, ignore_errors=True)
@@ -175,22 +173,19 @@ class IndexFolder:
 
     def _mend(self, path: Path) -> None:
         """CURRENT does not name what is in use: let it."""
-        why = f"{self.path}/CURRENT names no finished generation; {path.name} is the newest"
-        if why not in self._said:
-            log.warning("The index was damaged: %s.", why)
-            self._said.add(why)
-            self.repairs.append(why)
-        try:
-            with self.writing(0):
-                if self.current() == path:
-                    self._name(path.name)
-        except (IndexBusy, StoreError, OSError) as error:
-            log.info("%s", error)
+        with suppress(StoreError, OSError), self.writing(0):  # if it cannot be written now, the next question tries
+            if self.current() == path and self._named() != path.name:
+                self._name(path.name)
+                self._tell(f"{self.path}/CURRENT named no finished generation. {path.name}, the newest, is in use")
+
+    def _tell(self, why: str) -> None:
+        log.warning("The index was damaged: %s.", why)
+        self.repairs.append(why)
 
     def _opened(self, path: Path, load: bool) -> Generation:
         info = (path / MANIFEST).stat()
         identity = (path, info.st_ino, info.st_mtime_ns)
-        if self._open and self._open[0] == identity and (self._open[1].loaded or not load):
+        if self._open and self._open[0] == identity and self._open[1].loaded:
             return self._open[1]
         with locked(path, shared=True, timeout_s=_READER_S):
             fresh = Generation(path)
@@ -233,8 +228,9 @@ def _remove(path: Path) -> None:
 
 
 def _sign(handle: int) -> None:
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    with suppress(OSError):  # no room: whoever waits is not told for whom
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
 
 
 def _holder(lock: Path) -> str:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from rag.documents.splitting import SPLITTER, split
 from rag.documents.types import Document, Passage
 from rag.errors import CorpusError, EmbedderMismatch, StoreError
 from rag.retrieval import chroma
+from rag.retrieval.bundled import BUNDLED_MODEL
 from rag.retrieval.embedding import PROBE, Embedder, Vectors
 from rag.retrieval.generation import FORMAT, Generation, Manifest, NewGeneration
 from rag.retrieval.index import IndexFolder
@@ -31,6 +31,7 @@ WAIT_S = 600  # for another process that is writing
 _SPARE = 3  # vectors kept per vector in use, for what was renamed, or comes back
 
 Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
+Documents = dict[str, Document]  # by source
 Files = Mapping[str, tuple[int, int, str]]  # source to size, mtime in ns, SHA-256
 
 
@@ -45,7 +46,7 @@ class Ingestion:
     progress: Progress
 
     def run(self, rebuild: bool = False, wait_s: float = WAIT_S) -> IngestReport:
-        """Bring the index in step; `rebuild` takes nothing over and embeds all anew.
+        """Bring the index in step; `rebuild` takes nothing over but vectors of the same texts.
 
         :raises CorpusError: no folder, no files, or none that can be read.
         :raises EmbedderMismatch: the index was built with another model, and this is no rebuild.
@@ -56,29 +57,19 @@ class Ingestion:
         stamps = self.corpus.stamps()
         with self.folder.writing(wait_s):
             old = self.folder.open(load=False)
-            embedder = self.embedder
-            if old and not rebuild:
-                embedder = matching(old, embedder)
+            embedder = matching(old, self.embedder) if old and not rebuild else self.embedder
             known = old if old and not rebuild and same_make(old.manifest) else None
             files = file_digests(self.corpus, stamps, known.manifest if known else None)
             if known and same_files(files, known.manifest):
-                return _nothing_new(known, started)
-            documents, failed = self._read(files, known)
-            changes = _changes(old.documents if old else {}, documents)
-            if known and failed == known.manifest.failed and not changes.any:
+                documents, failed = known.documents, dict(known.manifest.failed)
+            else:
+                documents, failed = self._read(files, known)
+            report = _compared(old.documents if old else {}, documents, failed)
+            if known and failed == known.manifest.failed and not report.changed:
                 passages, embedded = known.manifest.passages, 0
             else:
                 passages, embedded = self._build(documents, files, failed, known, embedder)
-        return IngestReport(
-            added=changes.added,
-            updated=changes.updated,
-            unchanged=changes.unchanged,
-            removed=changes.removed,
-            failed=tuple(failed.items()),
-            passages=passages,
-            embedded=embedded,
-            seconds=time.perf_counter() - started,
-        )
+        return replace(report, passages=passages, embedded=embedded, seconds=time.perf_counter() - started)
 
     def forget_removed(self) -> None:
         """Leave nothing of documents that are no longer in the index: no older generation, and no vectors."""
@@ -92,9 +83,10 @@ class Ingestion:
             store.prune([PROBE, *(passage.embedding_text for passage in generation.passages)])
             store.forget_others()
 
-    def _read(self, files: Files, known: Generation | None) -> tuple[dict[str, Document], dict[str, str]]:
+    def _read(self, files: Files, known: Generation | None) -> tuple[Documents, dict[str, str]]:
         """All documents by source, those that did not change taken over; and the reasons of those that failed."""
-        documents, failed = {}, {}
+        documents: Documents = {}
+        failed: dict[str, str] = {}
         for done, (source, (_, _, digest)) in enumerate(files.items()):
             self.progress("reading", done, len(files))
             if known and source in known.documents and known.manifest.files[source][2] == digest:
@@ -110,12 +102,7 @@ class Ingestion:
         return documents, failed
 
     def _build(
-        self,
-        documents: dict[str, Document],
-        files: Files,
-        failed: dict[str, str],
-        known: Generation | None,
-        embedder: Embedder,
+        self, documents: Documents, files: Files, failed: dict[str, str], known: Generation | None, embedder: Embedder
     ) -> tuple[int, int]:
         """Write a new generation and switch to it; how many passages it has, and how many of them were embedded."""
         passages = self._split(documents, known)
@@ -139,7 +126,7 @@ class Ingestion:
                 shutil.rmtree(generation, ignore_errors=True)  # unfinished: nothing points at it
         return len(passages), embedded
 
-    def _split(self, documents: dict[str, Document], known: Generation | None) -> list[Passage]:
+    def _split(self, documents: Documents, known: Generation | None) -> list[Passage]:
         """The passages of all documents, those of unchanged documents taken over."""
         split_before: dict[str, list[Passage]] = {}
         for passage in known.passages if known else ():
@@ -171,7 +158,7 @@ class Ingestion:
         """The vectors that this very model made before: its name may have been given to another."""
         store = VectorStore(self.folder.vectors, embedder.name)
         if embedder.probe and not _alike(store.find([PROBE]).get(PROBE, np.zeros(0)).tolist(), embedder.probe):
-            store.forget()
+            store.prune(())
             store.add([PROBE], np.array([embedder.probe]))
         return store
 
@@ -187,7 +174,8 @@ def matching(generation: Generation, embedder: Embedder) -> Embedder:
         return own
     way_out = "Call ingest(rebuild=True), or give the embeddings that it was built with"
     if embedder.is_local:
-        way_out = f"Run `rag ingest --rebuild`, or set RAG_EMBEDDING_MODEL={built_with}"
+        model = built_with.partition(":")[0] if built_with.startswith(BUNDLED_MODEL) else built_with
+        way_out = f"Run `rag ingest --rebuild`, or set RAG_EMBEDDING_MODEL={model}"
     used = embedder.name if embedder.name != built_with else f"another version of {built_with}"
     folder = generation.path.parent
     raise EmbedderMismatch(f"The index at {folder} was built with {built_with}, but this run uses {used}. {way_out}.")
@@ -209,30 +197,16 @@ def same_files(files: Files, manifest: Manifest) -> bool:
     return all(now.values()) and now == {source: digest for source, (_, _, digest) in manifest.files.items()}
 
 
-def _check_space(folder: Path, documents: Mapping[str, Document], vectors: Vectors) -> None:
+def _check_space(folder: Path, documents: Documents, vectors: Vectors) -> None:
     """:raises StoreError: a generation would not fit: better said now than found out halfway."""
-    # Measured on 20,000 passages: 1.5 times the vectors (Chroma's graph), 3.1 times the text (with its postings).
-    needed = 1.5 * vectors.nbytes + 3.1 * sum(len(document.text) for document in documents.values()) + 500_000
+    # Measured on 20,000 passages: 1.7 times the vectors, for Chroma, and 2.2 times the text, with its postings.
+    needed = 1.8 * vectors.nbytes + 2.3 * sum(len(document.text) for document in documents.values()) + 500_000
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise StoreError(
             f"The index at {folder} needs about {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free there. "
             "What was there before still serves. Free some space, then run `rag ingest`."
         )
-
-
-def _nothing_new(known: Generation, started: float) -> IngestReport:
-    manifest = known.manifest
-    return IngestReport(
-        added=(),
-        updated=(),
-        unchanged=tuple(sorted(manifest.files.keys() - manifest.failed.keys())),
-        removed=(),
-        failed=tuple(manifest.failed.items()),
-        passages=manifest.passages,
-        embedded=0,
-        seconds=time.perf_counter() - started,
-    )
 
 
 def _alike(one: Sequence[float], other: Sequence[float]) -> bool:
@@ -245,24 +219,12 @@ def same_make(manifest: Manifest) -> bool:
     return (manifest.format, manifest.splitter, manifest.chroma) == (FORMAT, SPLITTER, chroma.VERSION)
 
 
-class _Changes(NamedTuple):
-    """Sources, in alphabetical order."""
-
-    added: tuple[str, ...]
-    updated: tuple[str, ...]
-    unchanged: tuple[str, ...]
-    removed: tuple[str, ...]
-
-    @property
-    def any(self) -> bool:
-        return bool(self.added or self.updated or self.removed)
-
-
-def _changes(old: Mapping[str, Document], new: Mapping[str, Document]) -> _Changes:
+def _compared(old: Documents, new: Documents, failed: Mapping[str, str]) -> IngestReport:
     kept = sorted(new.keys() & old.keys())
-    return _Changes(
+    return IngestReport(
         added=tuple(sorted(new.keys() - old.keys())),
         updated=tuple(source for source in kept if new[source] != old[source]),
         unchanged=tuple(source for source in kept if new[source] == old[source]),
         removed=tuple(sorted(old.keys() - new.keys())),
+        failed=tuple(failed.items()),
     )

@@ -41,7 +41,7 @@ class Keeper:
         self._auto_ingest = settings.auto_ingest
         self._ingestion = Ingestion(self.corpus, self.folder, embedder, settings.max_file_mb * 1_000_000, progress)
         self._lock = threading.RLock()
-        self._in_step_with: dict[str, FileStamp] | None = None  # the files as they were when last compared
+        self._in_step: tuple[Path | None, dict[str, FileStamp]] | None = None  # what was last found equal
         self._bringing: Future[None] | None = None
 
     def ready(self) -> Generation:
@@ -60,17 +60,13 @@ class Keeper:
         matching(generation, self._embedder)
         return generation
 
-    def peek(self) -> Generation | None:
-        """The generation in use, if there is one; builds nothing."""
-        return self.folder.open()
-
     def ingest(self, paths: Sequence[Path] = (), rebuild: bool = False, wait_s: float = WAIT_S) -> IngestReport:
         """Copy what comes from outside into the corpus, then bring the index in step with it."""
         if paths:
             self.corpus.copy_in(paths)
         stamps = self.corpus.stamps()
         report = self._ingestion.run(rebuild, wait_s)
-        self._in_step_with = stamps
+        self._in_step = self.folder.current(), stamps
         return report
 
     def delete(self, source: str, keep_file: bool = False) -> None:
@@ -78,7 +74,7 @@ class Keeper:
 
         :raises StoreError: the index still finds it.
         """
-        generation = self.peek()
+        generation = self.folder.open()
         if source not in self.corpus.sources() | set(generation.documents if generation else ()):
             raise CorpusError(f"There is no document {source!r}. `rag list` shows what there is.")
         if keep_file:
@@ -91,7 +87,7 @@ class Keeper:
             with self.folder.writing(WAIT_S):
                 self.folder.clear()
         self._ingestion.forget_removed()
-        generation = self.peek()
+        generation = self.folder.open()
         if generation and generation.holds(source):
             raise StoreError(f"{source} can still be found in {generation.path}. Run `rag ingest --rebuild`.")
 
@@ -120,8 +116,8 @@ class Keeper:
     def _bring_in(self) -> None:
         stamps = self.corpus.stamps()
         generation = self.folder.open(load=False)
-        if generation and (stamps == self._in_step_with or self._is_in_step(generation, stamps)):
-            self._in_step_with = stamps
+        if generation and ((generation.path, stamps) == self._in_step or self._is_in_step(generation, stamps)):
+            self._in_step = generation.path, stamps
             return
         try:
             for source, reason in self.ingest(wait_s=0 if generation else WAIT_S).failed:

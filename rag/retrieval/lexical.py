@@ -13,8 +13,11 @@ import numpy as np
 import Stemmer
 from numpy.typing import NDArray
 
+Table = NDArray[np.int32]
+
 # Numbers keep their points and commas inside ("1.07", "6,000"); other words are letters and digits.
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['\u2019][a-z]+)?")
+_APOSTROPHE = re.compile("['\u2019]")
 _FORM = re.compile(r"[a-z]{3,}")
 _POSTINGS, _TERMS, _VOCABULARY = "postings.npy", "terms.txt", "vocabulary.txt"
 _K1, _B = 1.5, 0.75
@@ -37,15 +40,17 @@ def words(text: str) -> list[str]:
     found: list[str] = []
     for match in _WORD.finditer(_plain(text)):
         word = match.group()
-        if _SPACELESS.search(word):
+        if not word.isascii() and _SPACELESS.search(word):
             found += _pairs(word)
-        elif (bare := re.sub(r"['\u2019]\w+$", "", word)) not in _STOP_WORDS:
+        elif (bare := _APOSTROPHE.split(word)[0]) not in _STOP_WORDS:
             found.append(bare.replace(",", "") if bare[0].isdigit() else bare)
     stems: list[str] = Stemmer.Stemmer("english").stemWords(found)  # a stemmer is not thread-safe, and cheap to make
     return stems
 
 
 def _plain(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", _MARKS.sub(" ", text.casefold())).casefold()  # bold capitals too
     return unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
 
@@ -64,18 +69,17 @@ def _pairs(word: str) -> list[str]:
 class LexicalIndex:
     """BM25 (Lucene's form, k1 1.5, b 0.75) over passages, known by their position.
 
-    Postings lie one term after the other: `rows[starts[t]:starts[t + 1]]` are the passages that hold term t, in order,
-    and `counts` how often each does.
-
+    :param table: the postings, (postings, 3): a term's number, a passage, how often it holds the term; in that order.
     :param vocabulary: every word of the passages as it is written, in lower case.
     """
 
-    def __init__(self, terms: Sequence[str], postings: Postings, vocabulary: frozenset[str]) -> None:
+    def __init__(self, terms: Sequence[str], table: Table, size: int, vocabulary: frozenset[str]) -> None:
         self.vocabulary = vocabulary
         self._terms = {term: number for number, term in enumerate(terms)}
-        self._postings = postings
-        self._starts = np.searchsorted(postings.terms, np.arange(len(terms) + 1))
-        lengths = np.bincount(postings.rows, postings.counts, minlength=postings.size)
+        self._table = table
+        self._size = size  # passages
+        self._starts = np.searchsorted(table[:, 0], np.arange(len(terms) + 1))
+        lengths = np.bincount(table[:, 1], table[:, 2], minlength=size)
         self._damping = _K1 * (1 - _B + _B * lengths / (lengths.mean() or 1.0))  # (passages,)
 
     @staticmethod
@@ -89,25 +93,24 @@ class LexicalIndex:
         """
         old = np.array([-1 if place is None else place for place in places or [None] * len(texts)], dtype=np.int64)
         counted = {row: Counter(words(texts[row])) for row in np.flatnonzero(old < 0).tolist()}
-        terms = {**known._terms} if known else {}
-        for counts in counted.values():
-            for term in counts:
-                terms.setdefault(term, len(terms))
-        pairs = [(terms[term], row, n) for row, counts in counted.items() for term, n in counts.items()]
-        postings = Postings.of(np.array(pairs, dtype=np.int32).reshape(-1, 3), len(texts))
+        numbers = dict(known._terms) if known else {}
+        for term in (term for counts in counted.values() for term in counts):
+            numbers.setdefault(term, len(numbers))
+        new = [(numbers[term], row, count) for row, counts in counted.items() for term, count in counts.items()]
+        table = np.array(new, dtype=np.int32).reshape(-1, 3)
         if known:
-            postings = postings.joined(known._postings.moved(old))
-        used = np.unique(postings.terms)
-        names = list(terms)
-        postings = postings.renumbered(used)
+            table = np.concatenate([table, known._moved(old)])
+        table = table[np.lexsort((table[:, 1], table[:, 0]))]
+        used, table[:, 0] = np.unique(table[:, 0], return_inverse=True)
+        terms = list(numbers)
         vocabulary = frozenset(form for text in texts for form in _FORM.findall(text.lower()))
-        return LexicalIndex([names[number] for number in used.tolist()], postings, vocabulary)
+        return LexicalIndex([terms[number] for number in used.tolist()], table, len(texts), vocabulary)
 
     def save(self, path: Path) -> None:
         """Write it to a new folder."""
         path.mkdir(parents=True)
-        np.save(path / _POSTINGS, self._postings.table)
-        (path / _TERMS).write_text("\n".join([str(self._postings.size), *self._terms]), "utf-8")
+        np.save(path / _POSTINGS, self._table)
+        (path / _TERMS).write_text("\n".join([str(self._size), *self._terms]), "utf-8")
         (path / _VOCABULARY).write_text("\n".join(sorted(self.vocabulary)), "utf-8")
 
     @staticmethod
@@ -115,15 +118,13 @@ class LexicalIndex:
         """What `save` wrote."""
         size, *terms = (path / _TERMS).read_text("utf-8").split("\n")
         vocabulary = frozenset((path / _VOCABULARY).read_text("utf-8").split("\n"))
-        return LexicalIndex(terms, Postings(np.load(path / _POSTINGS), int(size)), vocabulary - {""})
+        return LexicalIndex(terms, np.load(path / _POSTINGS), int(size), vocabulary - {""})
 
     def search(self, query: str, k: int, allowed: NDArray[np.bool_] | None = None) -> list[tuple[int, float]]:
         """The `k` best passages that share a word with the query: (position, score above 0), best first."""
-        scores = np.zeros(self._postings.size)
+        scores = np.zeros(self._size)
         for word, times in Counter(words(query)).items():
-            found = self._of(word)
-            counts = self._postings.counts[found]
-            rows = self._postings.rows[found]
+            _, rows, counts = self._of(word).T
             scores[rows] += times * self.idf(word) * counts / (counts + self._damping[rows])
         if allowed is not None:
             scores = np.where(allowed, scores, 0.0)
@@ -132,46 +133,23 @@ class LexicalIndex:
 
     def idf(self, word: str) -> float:
         """How telling a word of `words` is: log(1 + (N - n + 0.5) / (n + 0.5)), n the passages that hold it."""
-        found = self._of(word)
-        n = found.stop - found.start
-        return math.log(1 + (self._postings.size - n + 0.5) / (n + 0.5))
+        n = len(self._of(word))
+        return math.log(1 + (self._size - n + 0.5) / (n + 0.5))
 
     def knows(self, text: str) -> bool:
         """Whether every word of `words` in this text is in some passage."""
         return all(word in self._terms for word in words(text))
 
-    def _of(self, word: str) -> slice:
-        """Where the postings of a word lie."""
+    def _of(self, word: str) -> Table:
+        """The postings of a word."""
         number = self._terms.get(word)
-        return slice(0, 0) if number is None else slice(int(self._starts[number]), int(self._starts[number + 1]))
+        return self._table[:0] if number is None else self._table[self._starts[number] : self._starts[number + 1]]
 
-
-class Postings:
-    """Which terms are in which passages, how often: rows of (term, passage, count), in that order."""
-
-    def __init__(self, table: NDArray[np.int32], size: int) -> None:
-        self.table = table  # (postings, 3)
-        self.size = size  # passages
-        self.terms, self.rows, self.counts = table.T
-
-    @staticmethod
-    def of(table: NDArray[np.int32], size: int) -> Postings:
-        """With its rows put in order."""
-        return Postings(table[np.lexsort((table[:, 1], table[:, 0]))], size)
-
-    def moved(self, old: NDArray[np.int64]) -> NDArray[np.int32]:
-        """The table for passages of which number i was number old[i] here, or none where that is negative."""
-        new = np.full(self.size, -1, dtype=np.int32)
+    def _moved(self, old: NDArray[np.int64]) -> Table:
+        """The postings for passages of which number i is number old[i] here, or none where that is negative."""
+        new = np.full(self._size, -1, dtype=np.int32)
         new[old[old >= 0]] = np.flatnonzero(old >= 0)
-        table = np.stack([self.terms, new[self.rows], self.counts], axis=1)
-        kept: NDArray[np.int32] = table[table[:, 1] >= 0]
+        terms, rows, counts = self._table.T
+        table = np.column_stack([terms, new[rows], counts])
+        kept: Table = table[table[:, 1] >= 0]
         return kept
-
-    def joined(self, table: NDArray[np.int32]) -> Postings:
-        """With more rows, for the same passages."""
-        return Postings.of(np.concatenate([self.table, table]), self.size)
-
-    def renumbered(self, terms: NDArray[np.int32]) -> Postings:
-        """With these terms, all that there are, in ascending order, counted from 0."""
-        table = np.column_stack([np.searchsorted(terms, self.terms), self.rows, self.counts]).astype(np.int32)
-        return Postings(table, self.size)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
 import numpy as np
 
-from rag.documents.types import Passage
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.fusion import convex
 from rag.retrieval.generation import Generation
@@ -34,44 +32,23 @@ class HybridRetriever:
         depth = max(k, _CANDIDATES)
         passages = self._generation.passages
         allowed = None if sources is None else np.array([p.source in sources for p in passages])
-        dense = dict(
-            self._generation.dense.search(
-                self._embedder.query(query), depth, None if sources is None else sorted(sources)
-            )
-        )
-        found = self._generation.lexical.search(query, depth, allowed)
-        sparse = {passages[i].id: score for i, score in found}
+        vector = self._embedder.query(query)
+        dense = dict(self._generation.dense.search(vector, depth, None if sources is None else sorted(sources)))
+        sparse = {passages[i].id: score for i, score in self._generation.lexical.search(query, depth, allowed)}
         fused = convex(dense, sparse)
-        best = sorted(fused, key=lambda id: -fused[id])[:k]
-        ranks = {id: i for i, id in enumerate(dense, 1)}, {id: i for i, id in enumerate(sparse, 1)}
-        return [self._hit(id, fused[id], ranks, (dense, sparse)) for id in best]
+        ranks = [{id: rank for rank, id in enumerate(found, 1)} for found in (dense, sparse)]
+        return [
+            Hit.of(
+                passages[self._generation.position[id]],
+                score=fused[id],
+                dense_rank=ranks[0].get(id),
+                dense_score=dense.get(id),
+                sparse_rank=ranks[1].get(id),
+                sparse_score=sparse.get(id),
+            )
+            for id in sorted(fused, key=lambda id: -fused[id])[:k]
+        ]
 
     def outline(self, sources: Collection[str] | None = None) -> list[Hit]:
         """One passage for each main part of the documents, in reading order; ranks are None and scores 1."""
-        return [_as_hit(passage, 1.0) for passage in outline(self._generation, sources)]
-
-    def _hit(
-        self, id: str, score: float, ranks: tuple[dict[str, int], ...], scores: tuple[dict[str, float], ...]
-    ) -> Hit:
-        passage = self._generation.passages[self._generation.position[id]]
-        return replace(
-            _as_hit(passage, score),
-            dense_rank=ranks[0].get(id),
-            dense_score=scores[0].get(id),
-            sparse_rank=ranks[1].get(id),
-            sparse_score=scores[1].get(id),
-        )
-
-
-def _as_hit(passage: Passage, score: float) -> Hit:
-    return Hit(
-        text=passage.text,
-        source=passage.source,
-        title=passage.title,
-        section=passage.section,
-        start=passage.start,
-        end=passage.end,
-        page=passage.page,
-        score=score,
-        passage=passage,
-    )
+        return [Hit.of(passage, score=1.0) for passage in outline(self._generation, sources)]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection
 from functools import cache
 
-from rag.retrieval.embedding import bundled_model_folder
+from rag.retrieval.bundled import bundled_model_folder
 from rag.retrieval.lexical import words
 
 _LETTERS = re.compile(r"[A-Za-z]{5,}")  # shorter words resemble too many others

@@ -30,6 +30,12 @@ class Hit:
     sparse_rank: int | None = None
     sparse_score: float | None = None  # BM25, above 0
 
+    @staticmethod
+    def of(passage: Passage, **found: Any) -> Hit:
+        """A passage, with how it was found."""
+        same = ("text", "source", "title", "section", "start", "end", "page")
+        return Hit(**{name: getattr(passage, name) for name in same}, passage=passage, **found)
+
     def to_dict(self) -> dict[str, Any]:
         """The fields above as plain values, without `passage`."""
         fields = asdict(self)
@@ -55,9 +61,9 @@ class IngestReport:
     unchanged: tuple[str, ...]
     removed: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]  # (source, reason)
-    passages: int  # in the index now
-    embedded: int  # of these, computed anew; the others' vectors were known
-    seconds: float
+    passages: int = 0  # in the index now
+    embedded: int = 0  # of these, computed anew; the others' vectors were known
+    seconds: float = 0.0
 
     @property
     def changed(self) -> bool:

@@ -71,12 +71,6 @@ class VectorStore:
             write_whole(self._file, b"".join(_row(key, vector) for key, vector in kept.items()))
             self._rows = kept
 
-    def forget(self) -> None:
-        """Drop all of this model's vectors."""
-        if self._file:
-            self._file.unlink(missing_ok=True)
-        self._rows = {}
-
     def forget_others(self) -> None:
         """Drop the files of all other models."""
         for file in self._folder.glob("*"):

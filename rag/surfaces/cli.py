@@ -24,13 +24,7 @@ if TYPE_CHECKING:
     from rag.answering.types import Turn
     from rag.engine import Rag
 
-app = typer.Typer(
-    help="Ask a folder of documents, and get answers whose every sentence can be checked.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 def _version(wanted: bool) -> None:
@@ -42,15 +36,18 @@ def _version(wanted: bool) -> None:
 Corpus = Annotated[Path | None, typer.Option(help="The folder of documents. Default: RAG_CORPUS_DIR, or corpus.")]
 Index = Annotated[Path | None, typer.Option(help="The folder of the index. Default: RAG_INDEX_DIR, or index.")]
 Llm = Annotated[str | None, typer.Option(help="extractive, or provider:model. Default: RAG_LLM, or extractive.")]
+Question = Annotated[str, typer.Argument(help="What to ask.")]
+Query = Annotated[str, typer.Argument(help="What to look for.")]
+K = Annotated[int, typer.Option("-k", min=1, help="How many passages.")]
+Host = Annotated[str | None, typer.Option(help="Default: RAG_HOST, or 127.0.0.1.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Default: RAG_PORT, or 7860.")]
+Prepare = Annotated[bool, typer.Option("--prepare", help="Make the embedding model ready first.")]
+Version = Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.", callback=_version)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, help="Print the version.", callback=_version)
-    ] = False,
-) -> None:
+def options(version: Version = False) -> None:
     """Ask a folder of documents, and get answers whose every sentence can be checked."""
 
 
@@ -72,13 +69,7 @@ def ingest(
 
 
 @app.command()
-def ask(
-    question: Annotated[str, typer.Argument(help="What to ask.")],
-    corpus: Corpus = None,
-    index: Index = None,
-    llm: Llm = None,
-    as_json: Json = False,
-) -> None:
+def ask(question: Question, corpus: Corpus = None, index: Index = None, llm: Llm = None, as_json: Json = False) -> None:
     """Ask one question."""
     with _rag(corpus, index, llm) as rag:
         answer = rag.ask(question)
@@ -91,12 +82,7 @@ def ask(
 
 @app.command()
 def search(
-    query: Annotated[str, typer.Argument(help="What to look for.")],
-    k: Annotated[int, typer.Option("-k", min=1, help="How many passages.")] = 5,
-    corpus: Corpus = None,
-    index: Index = None,
-    llm: Llm = None,
-    as_json: Json = False,
+    query: Query, k: K = 5, corpus: Corpus = None, index: Index = None, llm: Llm = None, as_json: Json = False
 ) -> None:
     """Show the passages that a question would be answered from."""
     with _rag(corpus, index, llm) as rag:
@@ -124,18 +110,12 @@ def chat(corpus: Corpus = None, index: Index = None, llm: Llm = None) -> None:
                 note(f"Error: {error}")
             if streamed.answer:
                 put_quotes(streamed.answer)
-                history.append({"role": "user", "content": question})
-                history.append({"role": "assistant", "content": streamed.answer.text})
+                said = streamed.answer.text
+                history += [{"role": "user", "content": question}, {"role": "assistant", "content": said}]
 
 
 @app.command()
-def serve(
-    host: Annotated[str | None, typer.Option(help="Default: RAG_HOST, or 127.0.0.1.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Default: RAG_PORT, or 7860.")] = None,
-    corpus: Corpus = None,
-    index: Index = None,
-    llm: Llm = None,
-) -> None:
+def serve(host: Host = None, port: Port = None, corpus: Corpus = None, index: Index = None, llm: Llm = None) -> None:
     """Serve the page in the browser."""
     with _rag(corpus, index, llm) as rag:
         note(f"Answers: {rag.model}. Loading the page ...")
@@ -168,21 +148,22 @@ def delete(
     """Take a document out of the index, and its file into the trash."""
     with _rag(corpus, index, llm) as rag:
         rag.delete(source, keep_file=keep_file)
-        where = (
-            "its file stays and is left out from now on"
-            if keep_file
-            else f"its file is in {rag.settings.data_dir}/trash"
-        )
+        kept = "its file stays and is left out from now on"
+        where = kept if keep_file else f"its file is in {rag.settings.data_dir}/trash"
         put({"deleted": source, "kept_file": keep_file} if as_json else f"{source} is out of the index; {where}.")
 
 
 @app.command()
-def doctor(corpus: Corpus = None, index: Index = None, llm: Llm = None, as_json: Json = False) -> None:
+def doctor(
+    prepare: Prepare = False, corpus: Corpus = None, index: Index = None, llm: Llm = None, as_json: Json = False
+) -> None:
     """Check that everything needed is there, and say what to do where it is not."""
-    from rag.surfaces.doctor import examine
+    from rag.surfaces import doctor as doctors
 
     with _rag(corpus, index, llm) as rag:
-        findings = examine(rag)
+        if prepare:
+            doctors.prepare(rag)
+        findings = doctors.examine(rag)
     if as_json:
         put({"ok": all(f.ok for f in findings), "checks": [asdict(f) for f in findings]})
     else:
@@ -203,10 +184,10 @@ def main() -> None:
         _fail(str(error), 1)
     except ValueError as error:
         _fail(_readable(error), 2)
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
     except OSError as error:
-        if isinstance(error, BrokenPipeError):  # the reader of our output, such as `head`, has gone
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise SystemExit(1) from None
         _fail(f"{error.strerror or error}: {error.filename or ''}", 1)
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,10 @@ import rag as package
 from rag.documents.corpus import Corpus
 from rag.engine import Rag
 from rag.errors import ConfigError, RagError
-from rag.retrieval.embedding import BUNDLED_MODEL, Embedder, SentenceTransformerEmbeddings, bundled_model_path
+from rag.retrieval.bundled import bundled_model_path
+from rag.retrieval.embedding import local_embeddings
 from rag.retrieval.index import IndexFolder
+from rag.retrieval.minilm import MiniLM
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,15 @@ class Finding:
     detail: str
 
 
+def prepare(rag: Rag) -> None:
+    """Make the embedding model ready, so that the first question need not."""
+    local_embeddings(rag.settings).embed_query("a test")
+
+
 def examine(rag: Rag) -> list[Finding]:
-    """Look at everything; nothing is built or changed."""
+    """Look at everything; nothing is built."""
     checks: list[tuple[str, Callable[[Rag], str]]] = [
-        ("program", _program),
+        ("program", lambda _: f"rag {package.__version__}, Python {sys.version.split()[0]}"),
         ("embedding model", _embedding_model),
         ("corpus", _corpus),
         ("index", _index),
@@ -46,15 +53,13 @@ def _finding(name: str, check: Callable[[Rag], str], rag: Rag) -> Finding:
         return Finding(name, False, str(error))
 
 
-def _program(rag: Rag) -> str:
-    return f"rag {package.__version__}, Python {sys.version.split()[0]}"
-
-
 def _embedding_model(rag: Rag) -> str:
-    if rag.settings.embedding_model != BUNDLED_MODEL:
-        Embedder(SentenceTransformerEmbeddings(rag.settings.embedding_model)).query("a test")
-        return f"{rag.settings.embedding_model}, loaded"
-    return f"{BUNDLED_MODEL}, weights verified at {bundled_model_path()}"
+    model = local_embeddings(rag.settings)
+    if not isinstance(model, MiniLM):
+        model.embed_query("a test")
+        return f"{model.model}, loaded"
+    state = "ready" if model.prepared else "made at the first use, or now by `rag doctor --prepare`"
+    return f"{model.model} in {model.precision}, {state}; weights verified at {bundled_model_path()}"
 
 
 def _corpus(rag: Rag) -> str:
@@ -80,12 +85,7 @@ def _answers(rag: Rag) -> str:
 
 
 def _writable(folder: Path) -> str:
-    place = next(p for p in _upward(folder) if p.exists())
+    place = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
     if not os.access(place, os.W_OK):
         raise ConfigError(f"{place} cannot be written. Set RAG_DATA_DIR to a folder that can.")
     return str(folder)
-
-
-def _upward(path: Path) -> Iterator[Path]:
-    yield path.absolute()
-    yield from path.absolute().parents

@@ -80,9 +80,20 @@ def build_app(rag: Rag) -> FastAPI:
 
 def errors_as_json(app: FastAPI) -> None:
     """Have every error of the app's own routes answered as `{"error": {"message", "type", "param"}}`."""
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(RagError, _rag_error)
+
+    @app.exception_handler(HTTPException)
+    def refused(request: Request, error: HTTPException) -> JSONResponse:
+        return _http_error(error)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"][1:])
+        return _error(422, str(first["msg"]), "invalid_request_error", place)
+
+    @app.exception_handler(RagError)
+    def failed(request: Request, error: RagError) -> JSONResponse:
+        return _error(503, str(error), type(error).__name__)
 
 
 def serve(
@@ -106,8 +117,10 @@ def serve(
             timeout_graceful_shutdown=SHUTDOWN_S,
             lifespan="on",
         )
-        server = _Server(config, on_ready, _url(host, listener.getsockname()[1]))
-        logging.getLogger("uvicorn.error").addFilter(_not_a_cut_stream)
+        name = f"[{host.strip('[]')}]" if ":" in host else host
+        server = _Server(config, on_ready, f"http://{name}:{listener.getsockname()[1]}")
+        # a stream that ends because the server does leaves a trace that tells nothing
+        logging.getLogger("uvicorn.error").addFilter(lambda record: "CancelledError" not in record.getMessage())
         try:
             server.run(sockets=[listener])
         except KeyboardInterrupt:
@@ -158,10 +171,7 @@ class Gate:
         self._named = frozenset(host.lower() for host in hosts if not _is_loopback(host))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
-        refused = self._refusal(scope, Headers(scope=scope))
+        refused = None if scope["type"] == "lifespan" else self._refusal(scope, Headers(scope=scope))
         if refused is None:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -187,47 +197,31 @@ class Gate:
 
 
 class BodyLimit:
-    """Refuses bodies above `limit` bytes. One without a declared length is read whole before it is passed on."""
+    """Refuses bodies above `limit` bytes, by the length that they declare or else by what comes."""
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app = app
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        declared = headers.get("content-length", "0")
-        too_large = not declared.isdecimal() or int(declared) > self._limit
-        if not too_large and "transfer-encoding" in headers:
-            body = await self._read(receive)
-            too_large = body is None
-            receive = _replay(body or b"", receive)
-        if too_large:
-            refused = _error(413, f"The request is larger than {self._limit:,} bytes.", "invalid_request_error")
-            await refused(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+        left = self._limit
+        too_large = HTTPException(413, f"The request is larger than {self._limit:,} bytes.")
 
-    async def _read(self, receive: Receive) -> bytes | None:
-        """The whole body, or None once it is too large."""
-        body = b""
-        while len(body) <= self._limit:
+        async def counted() -> Message:
+            nonlocal left
             message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body", False):
-                return body if len(body) <= self._limit else None
-        return None
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise too_large
+            return message
 
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replayed() -> Message:
-        return first.pop() if first else await receive()
-
-    return replayed
+        declared = Headers(raw=scope.get("headers", [])).get("content-length", "0")
+        try:
+            if not declared.isdecimal() or int(declared) > self._limit:
+                raise too_large
+            await self._app(scope, counted, send)
+        except HTTPException as error:  # an app with handlers of its own has answered by then
+            await _http_error(error)(scope, receive, send)
 
 
 def _hostname(url: str) -> str:
@@ -247,19 +241,14 @@ def _listen(host: str, port: int) -> socket.socket:
             f"{host} can be reached from other machines, and there is no sign-in yet. Serve on 127.0.0.1, behind a "
             "reverse proxy that authenticates, and name the proxy's host in RAG_ALLOWED_HOSTS."
         )
-    name = host.strip("[]")
-    listener = socket.socket(socket.AF_INET6 if ":" in name else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener.bind((name, port))
-        listener.listen(128)
+        return socket.create_server((host.strip("[]"), port), family=family, backlog=128)
     except (OSError, OverflowError) as error:
-        listener.close()
         why = "is in use" if getattr(error, "errno", None) == errno.EADDRINUSE else f"cannot be used ({error})"
         raise ConfigError(
             f"Port {port} on {host} {why}. Stop what holds it, or choose another with --port or RAG_PORT."
         ) from error
-    return listener
 
 
 def _is_loopback(host: str) -> bool:
@@ -269,31 +258,10 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _url(host: str, port: int) -> str:
-    name = host.strip("[]")
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
-
-
-def _not_a_cut_stream(record: logging.LogRecord) -> bool:
-    """False for the trace of a stream that ended because the server did."""
-    return "CancelledError" not in record.getMessage()
-
-
 def _error(status: int, message: str, kind: str, param: str | None = None) -> JSONResponse:
     return JSONResponse({"error": {"message": message, "type": kind, "param": param}}, status)
 
 
-def _http_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
+def _http_error(error: HTTPException) -> JSONResponse:
     kind = "not_found" if error.status_code == 404 else "invalid_request_error"
     return _error(error.status_code, str(error.detail), kind)
-
-
-def _invalid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    return _error(422, str(first["msg"]), "invalid_request_error", ".".join(str(part) for part in first["loc"][1:]))
-
-
-def _rag_error(request: Request, error: Exception) -> JSONResponse:
-    return _error(503, str(error), type(error).__name__)

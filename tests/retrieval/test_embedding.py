@@ -10,9 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.embeddings import Embeddings
 
+from rag import Rag, Settings
 from rag.errors import ConfigError, ModelError, ModelUnavailable
 from rag.retrieval import embedding
-from rag.retrieval.embedding import BUNDLED_MODEL, Embedder, SentenceTransformerEmbeddings, bundled_model_path
+from rag.retrieval.bundled import BUNDLED_MODEL, bundled_model_path
+from rag.retrieval.embedding import Embedder, SentenceTransformerEmbeddings, local_embeddings
+from rag.retrieval.minilm import PRECISIONS, MiniLM, Precision
 from tests.fakes import HashingEmbeddings
 
 
@@ -179,8 +182,19 @@ def test_another_class_has_another_name() -> None:
 
 
 def test_the_bundled_model_has_its_plain_name_however_it_is_called() -> None:
-    assert Embedder(SentenceTransformerEmbeddings()).name == BUNDLED_MODEL
-    assert Embedder(SentenceTransformerEmbeddings(f"sentence-transformers/{BUNDLED_MODEL}")).name == BUNDLED_MODEL
+    for model in (BUNDLED_MODEL, f"sentence-transformers/{BUNDLED_MODEL}"):
+        assert Embedder(local_embeddings(Settings(embedding_model=model))).name == f"{BUNDLED_MODEL}:int8"
+
+
+def test_the_bundled_model_is_found_at_both_precisions_and_no_other_is(tmp_path: Path) -> None:
+    embedder = Embedder(MiniLM(tmp_path))
+
+    assert embedder.named(f"{BUNDLED_MODEL}:int8") is embedder
+    other = embedder.named(f"{BUNDLED_MODEL}:fp32")
+    assert other is not None and other.name == f"{BUNDLED_MODEL}:fp32"
+    assert embedder.named(f"{BUNDLED_MODEL}:fp32") is other
+    assert embedder.named(BUNDLED_MODEL) is None
+    assert Embedder(HashingEmbeddings()).named(f"{BUNDLED_MODEL}:int8") is None
 
 
 # --- The bundled weights ------------------------------------------------------------------------------------------
@@ -208,11 +222,11 @@ def test_changed_weights_are_refused_and_the_command_that_mends_it_is_named(pack
     assert "--force-reinstall" in str(error.value)
 
 
-def test_changed_weights_are_refused_before_anything_is_loaded(package: Path) -> None:
+def test_changed_weights_are_refused_before_anything_is_loaded(package: Path, tmp_path: Path) -> None:
     (package / "model.safetensors").write_bytes(b"other weights")
 
     with pytest.raises(ModelUnavailable):
-        SentenceTransformerEmbeddings().embed_query("harbour")
+        MiniLM(tmp_path / "model").embed_query("harbour")
 
 
 def test_missing_weights_are_refused_and_the_command_that_mends_it_is_named(package: Path) -> None:
@@ -237,10 +251,38 @@ def test_a_model_that_is_not_on_this_machine_says_what_to_do(monkeypatch: pytest
 
 
 @pytest.mark.slow
-def test_the_bundled_model_puts_like_meanings_near_each_other() -> None:
-    embedder = Embedder(SentenceTransformerEmbeddings())
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_bundled_model_puts_like_meanings_near_each_other(tmp_path: Path, precision: Precision) -> None:
+    embedder = Embedder(MiniLM(tmp_path, precision))
     boat, ship, bread = embedder.texts(["A boat lies in the port.", "A ship is in the harbour.", "Rye bread is baked."])
 
     assert boat.shape == (384,)
     assert boat @ ship > boat @ bread + 0.2
     assert embedder.query("A boat lies in the port.") == pytest.approx(boat, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_any_other_model_goes_through_sentence_transformers() -> None:
+    folder = str(bundled_model_path())
+    embedder = Embedder(SentenceTransformerEmbeddings(folder))
+
+    boat, ship, bread = embedder.texts(["A boat lies in the port.", "A ship is in the harbour.", "Rye bread is baked."])
+
+    assert embedder.name == folder
+    assert boat @ ship > boat @ bread + 0.2
+
+
+@pytest.mark.slow
+def test_an_index_keeps_the_precision_that_it_was_built_with(corpus: Path, tmp_path: Path) -> None:
+    folders = {"corpus_dir": corpus, "index_dir": tmp_path / "index", "data_dir": tmp_path / "data"}
+    with Rag(Settings(**folders, embedding_precision="fp32")) as rag:
+        rag.ingest()
+        expected = rag.search("How many berths are there?", k=5)
+    (corpus / "ferry.txt").write_text("A ferry.")
+
+    with Rag(Settings(**folders)) as rag:
+        found = [hit for hit in rag.search("How many berths are there?", k=6) if hit.source != "ferry.txt"]
+        assert [hit.dense_score for hit in found] == pytest.approx([hit.dense_score for hit in expected], abs=1e-5)
+        assert rag.ingest(rebuild=True).embedded == len(expected) + 1
+        changed = [hit for hit in rag.search("How many berths are there?", k=6) if hit.source != "ferry.txt"]
+        assert [hit.dense_score for hit in changed] != pytest.approx([hit.dense_score for hit in expected], abs=1e-5)

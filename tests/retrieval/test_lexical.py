@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -117,6 +118,49 @@ def test_what_was_saved_answers_as_before(index: LexicalIndex, tmp_path: Path) -
     assert [loaded.idf(word) for word in words("harbour zeppelin")] == [
         index.idf(word) for word in words("harbour zeppelin")
     ]
+
+
+# --- Built from another -------------------------------------------------------------------------------------------
+
+_TEXT = st.lists(st.sampled_from("oak elm ash fir yew 1,000 \u676d\u5dde".split()), max_size=6).map(" ".join)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data(), st.lists(_TEXT, min_size=1, max_size=8), st.lists(_TEXT, min_size=1, max_size=8))
+def test_what_is_built_from_another_equals_what_is_built_anew(
+    data: st.DataObject, before: list[str], come: list[str]
+) -> None:
+    known = LexicalIndex.build(before)
+    kept = data.draw(st.lists(st.sampled_from(range(len(before))), unique=True))
+    placed = data.draw(st.permutations([*((before[i], i) for i in kept), *((text, None) for text in come)]))
+    texts, places = [text for text, _ in placed], [place for _, place in placed]
+
+    built, anew = LexicalIndex.build(texts, known, places), LexicalIndex.build(texts)
+
+    for query in ("oak", "elm fir yew", "1000", "\u676d\u5dde", "box", "ash ash oak"):
+        assert dict(built.search(query, 20)) == pytest.approx(dict(anew.search(query, 20)))
+        assert [built.idf(word) for word in words(query)] == [anew.idf(word) for word in words(query)]
+        assert built.knows(query) == anew.knows(query)
+    assert built.vocabulary == anew.vocabulary
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.lists(_TEXT, min_size=1, max_size=4), min_size=1, max_size=6))
+def test_a_row_of_builds_saved_and_loaded_in_between_equals_one_build(rounds: list[list[str]]) -> None:
+    """Each round puts its texts before those of the rounds before it."""
+    texts: list[str] = []
+    known: LexicalIndex | None = None
+    for new in rounds:
+        places = [*(None for _ in new), *range(len(texts))]
+        texts = [*new, *texts]
+        built = LexicalIndex.build(texts, known, places)
+        with tempfile.TemporaryDirectory() as folder:
+            built.save(Path(folder) / "bm25")
+            known = LexicalIndex.load(Path(folder) / "bm25")
+
+    assert known
+    for query in ("oak", "elm fir yew", "1000 \u676d\u5dde", "box"):
+        assert dict(known.search(query, 20)) == pytest.approx(dict(LexicalIndex.build(texts).search(query, 20)))
 
 
 # --- How telling a word is ----------------------------------------------------------------------------------------

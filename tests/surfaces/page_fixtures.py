@@ -65,6 +65,7 @@ class ScriptedRag:
     settings: Settings = field(default_factory=lambda: Settings(_env_file=None))
     gate: threading.Event = field(default_factory=threading.Event)
     free: int = 0
+    damaged: list[str] = field(default_factory=list)
     heard: list[tuple[str, list[Turn]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -72,6 +73,13 @@ class ScriptedRag:
 
     def starters(self) -> tuple[str, ...]:
         return self.questions
+
+    def repairs(self) -> list[str]:
+        found, self.damaged = self.damaged, []
+        return found
+
+    def wait_at_most(self, seconds: float) -> None:
+        """It brings nothing in."""
 
     def documents(self) -> list[Listed]:
         return [Listed(source, f"Title of {source}", 1, len(text)) for source, text in self.texts.items()]

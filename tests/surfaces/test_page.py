@@ -278,6 +278,17 @@ def test_a_models_markdown_formats_and_fetches_nothing(browser: Browser) -> None
         assert [url for url in asked_for if not url.startswith((address, "data:"))] == []
 
 
+def test_a_repair_of_the_index_is_told_once(page: Page, rag: ScriptedRag, address: str) -> None:
+    rag.damaged = ["data_level0.bin is missing"]
+    page.goto(address)
+    expect(page.get_by_text("The index was damaged and has been put right")).to_be_visible()
+
+    page.goto(address)
+    expect(page.get_by_role("heading", name="Ask the documents")).to_be_visible()
+    page.wait_for_timeout(1000)
+    expect(page.get_by_text("The index was damaged")).to_have_count(0)
+
+
 def test_it_fits_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     ask(page, "What is hostile?")

@@ -30,8 +30,8 @@ ICON = (
 CONCURRENT_ANSWERS = 4  # over all open pages; further questions wait their turn
 
 
-def mount(app: FastAPI, rag: Rag) -> FastAPI:
-    """The same app with the page at "/"; routes added later would not be reached."""
+def mount(app: FastAPI, rag: Rag) -> None:
+    """Put the page at "/" of the app; routes added later would not be reached."""
     script = (HERE / "page.js").read_text("utf-8")
     gr.mount_gradio_app(
         app,
@@ -41,16 +41,10 @@ def mount(app: FastAPI, rag: Rag) -> FastAPI:
         css=(HERE / "page.css").read_text("utf-8"),
         head=f'<link rel="icon" href="{ICON}"><script>{script}</script>',
         footer_links=[],
-        run_history=False,
-        show_error=False,
-        enable_monitoring=False,
-        ssr_mode=False,
-        pwa=False,
-        mcp_server=False,
         allowed_paths=[],
         max_file_size=1,
+        **dict.fromkeys(("run_history", "show_error", "enable_monitoring", "ssr_mode", "pwa", "mcp_server"), False),
     )
-    return app
 
 
 def page(rag: Rag) -> gr.Blocks:
@@ -68,16 +62,15 @@ def page(rag: Rag) -> gr.Blocks:
                     show_label=False,
                     label="Your question",
                     container=False,
-                    lines=1,
                     max_lines=8,
                     autofocus=True,
                     submit_btn=ASK,
-                    stop_btn=False,
                     elem_id="box",
                 )
             with gr.Column(elem_id="side", min_width=0):
                 gr.HTML(lambda: _panel(rag), elem_id="panel", padding=False)
         _wire(talk, chat, box, fresh)
+        blocks.load(lambda: _tell_of_repairs(rag), api_visibility="private", show_progress="hidden")
     return blocks.queue(default_concurrency_limit=CONCURRENT_ANSWERS, max_size=64)
 
 
@@ -123,10 +116,14 @@ def _heading(rag: Rag, made: str) -> str:
     try:
         count = len(rag.documents())
         state = "1 document." if count == 1 else f"{count} documents."
-        state += " The index was damaged and has been put right." if rag.repairs() else ""
     except RagError as error:
         state = str(error)
     return f"<h1>{TITLE}</h1><p>{render.escape(f'{made} {state}')}</p>"
+
+
+def _tell_of_repairs(rag: Rag) -> None:
+    if rag.repairs():  # whoever opens the page first is told
+        gr.Info("The index was damaged and has been put right from the documents.", title="Index", duration=20)
 
 
 def _panel(rag: Rag) -> str:

@@ -6,7 +6,7 @@ Knows nothing of answers. Text and code come out as entities, so that nothing re
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -55,11 +55,10 @@ def _with_marks(piece: str, marks: Sequence[str]) -> str:
 @cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table").disable(_OFF)
-    parser.add_render_rule("text", _text)
-    parser.add_render_rule("code_inline", _code)
-    parser.add_render_rule("code_block", _block)
-    parser.add_render_rule("fence", _block)
-    parser.add_render_rule("softbreak", _space)
+    block = "<pre><code>{}</code></pre>"
+    forms = {"text": "{}", "code_inline": "<code>{}</code>", "code_block": block, "fence": block, "softbreak": " "}
+    for name, form in forms.items():
+        parser.add_render_rule(name, _rule(form))
     return parser
 
 
@@ -74,17 +73,8 @@ def _escape_but_marks(text: str) -> str:
     return "".join(part if number % 2 else escape(part) for number, part in enumerate(parts))
 
 
-def _text(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    return _escape_but_marks(tokens[index].content)
+def _rule(form: str) -> Callable[..., str]:
+    def render(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+        return form.format(_escape_but_marks(tokens[index].content))
 
-
-def _code(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    return f"<code>{_escape_but_marks(tokens[index].content)}</code>"
-
-
-def _block(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    return f"<pre><code>{_escape_but_marks(tokens[index].content)}</code></pre>"
-
-
-def _space(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-    return " "
+    return render

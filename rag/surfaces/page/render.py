@@ -55,14 +55,12 @@ def reply(
     :param done: whether the answer is whole.
     """
     kind = "reply declined" if answer.abstained else "reply"
-    parts = [_searched(answer), _said(answer, turn, markdown)]
-    if answer.abstained and answer.reason and answer.reason not in answer.text:
-        parts.append(f'<p class="note">{escape(answer.reason)}</p>')
-    if not done:
-        parts.append(_MORE)
+    untold = answer.abstained and answer.reason and answer.reason not in answer.text
+    note = f'<p class="note">{escape(answer.reason)}</p>' if untold else ""
     cards = "".join(source(citation, turn, *passage(citation)) for citation in answer.citations)
-    parts.append(f'<div class="sources">{cards}</div>' if cards else "")
-    return f'<div class="{kind}">{"".join(parts)}</div>'
+    sources = f'<div class="sources">{cards}</div>' if cards else ""
+    said = _searched(answer) + _said(answer, turn, markdown) + note + ("" if done else _MORE)
+    return f'<div class="{kind}">{said}{sources}</div>'
 
 
 def source(citation: Citation, turn: int, before: str, after: str) -> str:
@@ -79,9 +77,7 @@ def source(citation: Citation, turn: int, before: str, after: str) -> str:
 
 def plain(shown: str) -> str:
     """What a message says, as plain text, citations as `[n]`; "" for one that only reports a failure or a stop."""
-    reader = _Plain()
-    reader.feed(shown)
-    reader.close()
+    reader = _Plain(shown)
     return re.sub(r"\n{3,}", "\n\n", "".join(reader.pieces)).strip()
 
 
@@ -108,8 +104,7 @@ def _said(answer: Answer, turn: int, markdown: bool) -> str:
     links = {citation.number: _link(citation, turn) for citation in answer.citations}
     pieces = list(_pieces(answer.text, answer.sentences))
     if markdown and answer.sentences:
-        body = markdown_html(pieces)
-        marked = _SENTINEL.sub(lambda found: _mark(found[1], links), body)
+        marked = _SENTINEL.sub(lambda found: _mark(found[1], links), markdown_html(pieces))
         return f'<div class="said written">{marked}</div>'
     html = "".join(_literal(text) + "".join(_mark(mark, links) for mark in marks) for text, marks in pieces)
     return f'<div class="said literal"><p>{html}</p></div>'
@@ -139,9 +134,8 @@ def _mark(mark: str, links: dict[int, str]) -> str:
 
 
 def _link(citation: Citation, turn: int) -> str:
-    place = ", ".join(part for part in (citation.title, citation.section) if part)
-    number = citation.number
-    return f'<a href="#src-{turn}-{number}" class="cite" title="{escape(place)}">{number}</a>'
+    place = escape(", ".join(part for part in (citation.title, citation.section) if part))
+    return f'<a href="#src-{turn}-{citation.number}" class="cite" title="{place}">{citation.number}</a>'
 
 
 class _Plain(HTMLParser):
@@ -149,16 +143,18 @@ class _Plain(HTMLParser):
 
     BLOCKS = frozenset({"p", "li", "tr", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote"})
 
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
+    def __init__(self, html: str) -> None:
+        super().__init__()
         self.pieces: list[str] = []
         self._open: list[tuple[str, str]] = []  # (tag, class) of the elements around
+        self.feed(html)
+        self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in ("br", "hr"):
             self._add("\n")
-            return
-        self._open.append((tag, dict(attrs).get("class") or ""))
+        else:
+            self._open.append((tag, dict(attrs).get("class") or ""))
 
     def handle_endtag(self, tag: str) -> None:
         if self._open and self._open[-1][0] == tag:

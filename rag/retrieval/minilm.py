@@ -1,0 +1,208 @@
+"""The bundled MiniLM on onnxruntime: text to unit vectors, without torch. One home of onnxruntime and tokenizers.
+
+It does not know how the model is made of the weights (minilm_graph does), Chroma, or what the texts are.
+
+Each text is run alone, in as many threads as there are cores. So nothing is padded, a text's vector is the same
+whatever it is embedded with, and no thread spins while there is nothing to do. Batches of 8 were a tenth
+faster on sentences, and slower on passages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+from numpy.typing import NDArray
+
+from rag.errors import ModelUnavailable
+from rag.retrieval import disk, minilm_graph
+from rag.retrieval.bundled import BUNDLED_MODEL, bundled_model_folder, bundled_model_path
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from tokenizers import Tokenizer
+
+log = logging.getLogger(__name__)
+
+Precision = Literal["int8", "fp32"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+Vectors = NDArray[np.float32]
+
+DIMENSIONS = 384
+_DIGEST_BYTES = 32
+_OTHERS_MAKE_IT_S = 20  # how long to wait while another process makes the model: it takes 1 to 5
+
+
+class MiniLM(Embeddings):
+    """All-MiniLM-L6-v2 on this machine, loaded at the first use. Safe to call from many threads."""
+
+    def __init__(self, folder: Path, precision: Precision = "int8") -> None:
+        """:param folder: where the model made of the weights is kept, in one file; can always be deleted. It is
+            locked while the model is made: let nothing else lock it.
+        :param precision: int8 is twice as fast, and finds as well (see benchmarks/embedding.py).
+        """
+        if precision not in PRECISIONS:
+            raise ValueError(f"precision must be int8 or fp32, not {precision!r}")
+        self.model = BUNDLED_MODEL
+        self.precision = precision
+        self.folder = Path(folder)
+        self._loading = threading.Lock()
+        self._loaded: _Running | None = None
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """One vector for each text."""
+        rows: list[list[float]] = self.vectors(texts).tolist()
+        return rows
+
+    def embed_query(self, text: str) -> list[float]:
+        """The vector of a query."""
+        return self.embed_documents([text])[0]
+
+    def vectors(self, texts: Sequence[str]) -> Vectors:
+        """The vectors of some texts, (len(texts), 384), float32, unit rows; of each the first 256 tokens count."""
+        embed = self._load().vector
+        vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
+        longest_first = sorted(range(len(texts)), key=lambda i: -len(texts[i]))  # else one thread ends late
+        threads = min(_cores(), len(texts)) or 1
+        with ThreadPoolExecutor(threads, "minilm") as pool:  # not kept: it would not survive a fork
+            for i, row in zip(longest_first, pool.map(embed, [texts[i] for i in longest_first]), strict=True):
+                vectors[i] = row
+        return vectors
+
+    @property
+    def prepared(self) -> bool:
+        """Whether the model was made before, and is sound."""
+        return KeptModel(self.folder, self.precision).kept() is not None
+
+    def _load(self) -> _Running:
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = _Running.load(KeptModel(self.folder, self.precision).read())
+            return self._loaded
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """The loaded model."""
+
+    tokenizer: Tokenizer
+    session: InferenceSession
+
+    @staticmethod
+    def load(model: bytes) -> _Running:
+        """:raises ModelUnavailable: onnxruntime or tokenizers is missing, or refuses the files."""
+        tokens = bundled_model_folder() / "tokenizer.json"
+        try:
+            from tokenizers import Tokenizer
+
+            tokenizer = Tokenizer.from_file(str(tokens))
+            session = _session(model)
+        except Exception as error:  # both raise plain exceptions
+            raise ModelUnavailable(
+                f"The embedding model {BUNDLED_MODEL} could not be loaded from {tokens.parent} "
+                f"({type(error).__name__}: {error}). Run `make install`."
+            ) from error
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(minilm_graph.MAX_TOKENS)
+        return _Running(tokenizer, session)
+
+    def vector(self, text: str) -> Vectors:
+        """The vector of one text, (384,)."""
+        ids = self.tokenizer.encode(_well_formed(text)).ids
+        row: Vectors = self.session.run(None, {"ids": np.array([ids], dtype=np.int64)})[0][0]
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class KeptModel:
+    """The ONNX model, made of the verified weights once and kept as one file: SHA-256, then the model.
+
+    The digest is of what made the file and of its bytes, so that one check finds damage and other versions.
+    """
+
+    folder: Path
+    precision: Precision
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.folder / f"{BUNDLED_MODEL}-{self.precision}.onnx.checked"
+
+    def read(self) -> bytes:
+        """The model; made, and kept if that can be done, when the file is missing or not what was written.
+
+        :raises ModelUnavailable: it has to be made, and the weights are missing or not the published ones.
+        """
+        return self.kept() or self._made_and_kept()
+
+    def kept(self) -> bytes | None:
+        """The kept model, verified; None when it is missing, damaged or of another version."""
+        try:
+            with self.path.open("rb") as file:
+                digest, model = file.read(_DIGEST_BYTES), file.read()
+        except OSError:
+            return None
+        return model if digest == self._digest(model) else None
+
+    def _made_and_kept(self) -> bytes:
+        model = None
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with disk.locked(self.folder, timeout_s=_OTHERS_MAKE_IT_S):
+                model = self.kept()  # by another, while we waited
+                if model is None:
+                    model = self._made()
+                    disk.write_whole(self.path, self._digest(model) + model)
+        except OSError as error:
+            log.warning(
+                "The embedding model cannot be kept at %s (%s), and is made again at each start. "
+                "Make the folder writable.",
+                self.path,
+                error,
+            )
+        return model or self._made()
+
+    def _made(self) -> bytes:
+        weights = bundled_model_path()
+        try:
+            return minilm_graph.onnx_model(weights, self.precision)
+        except Exception as error:  # the weights are verified: what is left is a package that is missing or too old
+            raise ModelUnavailable(
+                f"The embedding model could not be made of the weights at {weights} "
+                f"({type(error).__name__}: {error}). Run `make install`."
+            ) from error
+
+    def _digest(self, model: bytes) -> bytes:
+        digest = hashlib.sha256(f"{minilm_graph.VERSION} {self.precision} ".encode())
+        digest.update(model)
+        return digest.digest()
+
+
+def _session(model: bytes) -> InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # texts are in parallel, not what is in them
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it is written as it is run
+    options.log_severity_level = 3  # errors
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _well_formed(text: str) -> str:
+    """Halves of characters (lone surrogates), which the tokenizer refuses, become U+FFFD, which it skips."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _cores() -> int:
+    """How many cores this process may use, and can: Python feeds no more than some 20."""
+    return min(16, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
