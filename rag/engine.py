@@ -165,7 +165,7 @@ class Rag:
 
     def close(self) -> None:
         """Let go of the index."""
-        self._keeper.close()
+        self._keeper.folder.close()
 
     # --- For surfaces and LangChain -------------------------------------------------------------------------------
 
@@ -188,7 +188,8 @@ class Rag:
 
     def repairs(self) -> list[str]:
         """What was found damaged in the index, and put right, since this was last asked."""
-        return self._keeper.repairs()
+        found, self._keeper.folder.repairs = self._keeper.folder.repairs, []
+        return found
 
     def wait_at_most(self, seconds: float) -> None:
         """From now on a question waits only so long for changed documents; then the index that there is answers."""

@@ -31,11 +31,15 @@ class FileStamp:
 
 
 class Corpus:
-    """A folder of documents, with what was excluded from it remembered in the data folder."""
+    """A folder of documents, with what was excluded from it remembered in the data folder.
 
-    def __init__(self, path: Path, data_dir: Path) -> None:
+    :param apart: folders that hold no documents, though they may lie in `path`; as the data folder does not.
+    """
+
+    def __init__(self, path: Path, data_dir: Path, *apart: Path) -> None:
         self.path = path
         self._data = data_dir
+        self._apart = {folder.resolve() for folder in (data_dir, *apart)}
 
     def stamps(self) -> dict[str, FileStamp]:
         """Every file that counts as a document, by source, in alphabetical order.
@@ -120,7 +124,7 @@ class Corpus:
     def _walk(self) -> Iterator[tuple[str, os.stat_result]]:
         root = self.path.resolve()
         for folder, folders, names in os.walk(self.path):
-            folders[:] = [name for name in folders if not name.startswith(".")]
+            folders[:] = [n for n in folders if not n.startswith(".") and Path(folder, n).resolve() not in self._apart]
             for name in names:
                 path = Path(folder, name)
                 if name.startswith(_LEFT_OUT):

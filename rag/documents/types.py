@@ -56,6 +56,11 @@ class Passage:
         return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     @property
+    def text_id(self) -> str:
+        """Digest of what is embedded: one for all passages that read the same."""
+        return hashlib.sha256(self.embedding_text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+    @property
     def embedding_text(self) -> str:
         """What is embedded and matched: title and section come in front, though never into a quote."""
         return self.in_context(self.text)

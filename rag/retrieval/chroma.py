@@ -3,6 +3,9 @@
 Chroma writes to its files even when it is only asked: to SQLite at each opening, to the vectors when some are not yet
 in its graph. So it never gets the collection that was written and verified, but a copy in a folder of this process
 alone: what lies in the index stays as it was written, and processes do not meet.
+
+A text that several passages share is stored once: a thousand equal vectors are neighbours of each other alone, and
+Chroma's graph would not lead from them to any other.
 """
 
 from __future__ import annotations
@@ -14,15 +17,14 @@ import shutil
 import sqlite3
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rag.documents.types import Passage
 from rag.errors import StoreError
 from rag.retrieval.disk import acquire
 from rag.retrieval.embedding import Vectors
@@ -39,7 +41,14 @@ _ROOM = "open-"  # how the folder of a process that has the collection open begi
 # With these, 10,000 random unit vectors (the worst case) gave recall@10 of 0.9995 at 4 ms; with Chroma's
 # defaults 0.52. Real text is kinder.
 _CONFIGURATION: CreateCollectionConfiguration = {
-    "hnsw": {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 1000}
+    "hnsw": {
+        "space": "cosine",
+        "ef_construction": 200,
+        "max_neighbors": 32,
+        "ef_search": 1000,
+        "sync_threshold": 2,  # at once: a graph that is not on disk is built anew, and differently, at each opening
+        "batch_size": 2,
+    }
 }
 _NAMED = re.compile(r'"embedding_function": (\{[^{}]*\}|[^,}]*)')
 _HARMLESS = {'{"type": "legacy"}', '{"type": "unknown"}', "null"}  # what Chroma writes when it is given none
@@ -49,13 +58,13 @@ _PROBES = 32  # vectors that must find themselves before a collection is used
 class DenseIndex:
     """A collection, opened for reading. Closes itself when nobody uses it any more."""
 
-    def __init__(self, path: Path, rooms: Sequence[Path]) -> None:
+    def __init__(self, path: Path, rooms: Iterable[Path]) -> None:
         """:param path: a collection that `flaw` finds nothing wrong with.
         :param rooms: folders in which a copy may be made; the first that can be written is taken.
         :raises StoreError: the collection cannot be opened.
         """
         held = ExitStack()
-        self.close = weakref.finalize(self, held.close)  # when the last search that uses it has ended
+        self.close = weakref.finalize(self, _release, held, os.getpid())  # when the last search has ended
         try:
             client = _client(_copied(path, rooms, held))
             held.callback(client.close)
@@ -67,57 +76,55 @@ class DenseIndex:
             self.close()
             raise StoreError(f"Chroma cannot open {path}: {error}. Run `rag ingest --rebuild`.") from error
 
-    def search(self, vector: Vectors, k: int, sources: Sequence[str] | None = None) -> list[tuple[str, float]]:
-        """The `k` nearest passages, fewer where there are fewer: (id, cosine), best first."""
-        where: Any = None if sources is None else {"source": {"$in": list(sources)}}
-        found = self._collection.query(
-            query_embeddings=vector.tolist(),
-            n_results=k,
-            where=where,
-            include=["distances"],
-        )
+    def search(self, vector: Vectors, k: int, among: Sequence[str] | None = None) -> list[tuple[str, float]]:
+        """The `k` nearest texts, of all or among some, fewer where there are fewer: (id, cosine), best first."""
+        if among is not None and not among:
+            return []
+        ids = None if among is None else list(among)
+        found = self._collection.query(ids=ids, query_embeddings=vector.tolist(), n_results=k, include=["distances"])
         distances = (found["distances"] or [[]])[0]
         return [(id, max(-1.0, min(1.0, 1.0 - d))) for id, d in zip(found["ids"][0], distances, strict=True)]
 
     def vectors(self, ids: Sequence[str]) -> Vectors:
-        """The vectors of these passages, (len(ids), dimensions)."""
+        """The vectors of these texts, (len(ids), dimensions)."""
         found = self._collection.get(ids=list(ids), include=["embeddings"])
         rows = dict(zip(found["ids"], np.asarray(found["embeddings"], dtype=np.float32), strict=True))
         return np.stack([rows[id] for id in ids])
 
-    def ids_of(self, source: str) -> list[str]:
-        """The passages of one document."""
-        return list(self._collection.get(where={"source": source}, include=[])["ids"])
+    def ids(self) -> set[str]:
+        """All texts that can be found."""
+        return set(self._collection.get(include=[])["ids"])
 
     def finds_itself(self, ids: Sequence[str]) -> bool:
-        """Whether some of these passages are found by their own vectors: a torn graph loses them without an error."""
+        """Whether some of these texts are found by their own vectors: a torn graph loses them without an error."""
         some = [ids[i] for i in np.linspace(0, len(ids) - 1, min(_PROBES, len(ids)), dtype=int)]
         found = [self.search(vector, 1) for vector in self.vectors(some)]
         return all(hits and hits[0][1] > 0.999 for hits in found)
 
 
-def write(path: Path, passages: Sequence[Passage], vectors: Vectors) -> None:
-    """Store these passages' vectors in a new collection at `path`.
+def write(path: Path, ids: Sequence[str], vectors: Vectors) -> None:
+    """Store these vectors in a new collection at `path`.
 
     :raises StoreError: Chroma could not write it.
     """
     with _writing(path) as client:
         collection = client.create_collection(_COLLECTION, configuration=_CONFIGURATION, embedding_function=None)
-        _add(client, collection, passages, vectors)
+        _add(client, collection, ids, vectors)
 
 
-def update(old: Path, path: Path, gone: Sequence[str], passages: Sequence[Passage], vectors: Vectors) -> None:
-    """Store at `path` what is in `old`, without the ids that are gone and with these passages.
+def update(old: Path, path: Path, gone: Sequence[str], ids: Sequence[str], vectors: Vectors) -> None:
+    """Store at `path` what is in `old`, without the ids that are gone and with these.
 
     :raises StoreError: Chroma could not write it.
     """
-    shutil.copytree(old, path)
+    path.mkdir()
+    _copy(old, path)
     with _writing(path) as client:
         collection = client.get_collection(_COLLECTION, embedding_function=None)
         size = client.get_max_batch_size()
         for at in range(0, len(gone), size):
             collection.delete(ids=list(gone[at : at + size]))
-        _add(client, collection, passages, vectors)
+        _add(client, collection, ids, vectors)
 
 
 def flaw(path: Path) -> str | None:
@@ -127,12 +134,9 @@ def flaw(path: Path) -> str | None:
     """
     file = path / _SQLITE
     try:
-        database = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-        try:
-            columns = "select config_json_str, schema_str from collections"
-            texts = [json.dumps(json.loads(text)) for row in database.execute(columns) for text in row if text]
-        finally:
-            database.close()
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+            rows = database.execute("select config_json_str, schema_str from collections").fetchall()
+        texts = [json.dumps(json.loads(text)) for row in rows for text in row if text]
     except (sqlite3.Error, ValueError) as error:
         return f"{file} holds no collection ({error})"
     if {named for text in texts for named in _NAMED.findall(text)} - _HARMLESS:
@@ -162,15 +166,10 @@ def _writing(path: Path) -> Iterator[Client]:
             raise StoreError(f"Chroma cannot write {path}: {error}") from error
 
 
-def _add(client: Client, collection: Collection, passages: Sequence[Passage], vectors: Vectors) -> None:
+def _add(client: Client, collection: Collection, ids: Sequence[str], vectors: Vectors) -> None:
     size = client.get_max_batch_size()
-    for at in range(0, len(passages), size):
-        batch = passages[at : at + size]
-        collection.add(
-            ids=[passage.id for passage in batch],
-            embeddings=vectors[at : at + size],
-            metadatas=[{"source": passage.source} for passage in batch],
-        )
+    for at in range(0, len(ids), size):
+        collection.add(ids=list(ids[at : at + size]), embeddings=vectors[at : at + size])
 
 
 def _client(path: Path) -> Client:
@@ -183,16 +182,30 @@ def _client(path: Path) -> Client:
     return client
 
 
-def _copied(path: Path, rooms: Sequence[Path], held: ExitStack) -> Path:
+def _release(held: ExitStack, owner: int) -> None:
+    if os.getpid() == owner:  # in a fork, Chroma would wait for threads that are not there
+        held.close()
+
+
+def _copy(path: Path, to: Path) -> None:
+    """Copy a collection's files, not the rights of its folders, which may forbid writing."""
+    for file in path.rglob("*"):
+        if file.is_file():
+            target = to / file.relative_to(path)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, target)
+
+
+def _copied(path: Path, rooms: Iterable[Path], held: ExitStack) -> Path:
     """A folder of our own with what is in `path`; its lock shows that it is in use."""
     problem: OSError | None = None
     for place in rooms:
         attempt = ExitStack()
         try:
-            room = Path(tempfile.mkdtemp(prefix=_ROOM, dir=place))
+            room = Path(tempfile.mkdtemp(prefix=_ROOM, dir=place.absolute()))
             attempt.callback(shutil.rmtree, room, ignore_errors=True)
             attempt.callback(os.close, acquire(room))
-            shutil.copytree(path, room, copy_function=shutil.copyfile, dirs_exist_ok=True)
+            _copy(path, room)
         except OSError as error:
             attempt.close()
             problem = error

@@ -5,6 +5,7 @@ Locks are the kernel's (flock), so that a process that is killed holds none. The
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -12,8 +13,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-_POLL_S = 0.05
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -37,9 +36,14 @@ def sync(path: Path) -> None:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file's bytes: where the processor has instructions for it, 2 GB a second."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a file's bytes; "" for one that is missing or that its disk cannot read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO):
+            return ""
+        raise  # of rights, for example, which is no damage
 
 
 @contextmanager
@@ -60,8 +64,12 @@ def locked(path: Path, *, shared: bool = False, timeout_s: float = 0) -> Iterato
 def acquire(path: Path, *, shared: bool = False, timeout_s: float = 0) -> int:
     """As `locked`, but held until the file descriptor is closed."""
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    deadline = time.monotonic() + timeout_s
     try:
-        _wait_for(handle, path, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, time.monotonic() + timeout_s)
+        while not _try(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"{path} is locked by another process")
+            time.sleep(0.05)
         if not os.path.samestat(os.fstat(handle), path.stat()):
             raise FileNotFoundError(f"{path} was replaced")
     except BaseException:
@@ -70,12 +78,9 @@ def acquire(path: Path, *, shared: bool = False, timeout_s: float = 0) -> int:
     return handle
 
 
-def _wait_for(handle: int, path: Path, kind: int, deadline: float) -> None:
-    while True:
-        try:
-            fcntl.flock(handle, kind | fcntl.LOCK_NB)
-            return
-        except BlockingIOError as error:
-            if time.monotonic() >= deadline:
-                raise TimeoutError(f"{path} is locked by another process") from error
-            time.sleep(_POLL_S)
+def _try(handle: int, kind: int) -> bool:
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

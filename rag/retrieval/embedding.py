@@ -85,11 +85,6 @@ class Embedder:
         self._memory: dict[tuple[str, str], Vectors] = {}  # least recently used first
         self._memory_lock = threading.Lock()
 
-    @property
-    def is_local(self) -> bool:
-        """Whether it is one of ours, told by a setting; else it was given as an object."""
-        return isinstance(self._embeddings, MiniLM | SentenceTransformerEmbeddings)
-
     @cached_property
     def name(self) -> str:
         """What tells this model from others: its own name and precision; for a foreign one class, name and size."""
@@ -98,13 +93,14 @@ class Embedder:
         if isinstance(self._embeddings, SentenceTransformerEmbeddings):
             return self._embeddings.model
         kind = type(self._embeddings).__name__
-        model = next((str(v) for a in ("model", "model_name") if (v := getattr(self._embeddings, a, None))), "")
+        named = [getattr(self._embeddings, attribute, "") for attribute in ("model", "model_name")]
+        model = next((name for name in named if name and isinstance(name, str)), "")
         return ":".join(part for part in (kind, model, str(len(self.probe))) if part)
 
     @cached_property
     def probe(self) -> tuple[float, ...]:
         """The vector of one fixed sentence, by which a foreign model is known again; () for a local one."""
-        if self.is_local:
+        if isinstance(self._embeddings, MiniLM | SentenceTransformerEmbeddings):
             return ()
         return tuple(round(float(value), 4) for value in self.query(PROBE))
 

@@ -10,10 +10,9 @@ lexical/          sparse search
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import tempfile
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -32,9 +31,9 @@ Row = dict[str, Any]  # one line of JSON
 
 FORMAT = 2  # another layout on disk gets another number, and the index is built anew
 MANIFEST = "manifest.json"
-_LOST = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO}  # other errors, such as of rights, are no damage
+_PLACE = ("source", "section", "page", "sentences")  # of a passage; the rest follows from the document
 _MAX_CHURN = 0.2  # share of the passages that may have come and gone before Chroma's graph is built anew
-_MEMORY = Path("/dev/shm")  # where Linux has room even when no disk has
+_ROOMS = (Path(os.environ.get("TMPDIR", "/tmp")), Path("/dev/shm"))  # where there may be room when the disk is full
 
 
 class Damaged(StoreError):
@@ -70,6 +69,7 @@ class Generation:
         :raises Outdated: it is laid out in another way.
         """
         self.path = path
+        self.loaded = False
         self.manifest = _manifest(path / MANIFEST)
         if flaw := self.flaw():
             raise Damaged(flaw)
@@ -77,7 +77,7 @@ class Generation:
     def flaw(self) -> str | None:
         """What is wrong with the files now, or None."""
         for name, written in (self.manifest.digests or {}).items():
-            if _digest(self.path / name) != written:
+            if digest(self.path / name) != written:
                 return f"{self.path}/{name} is missing, or not what was written"
         return chroma.flaw(self.path / "chroma")
 
@@ -88,17 +88,14 @@ class Generation:
         """
         if self.manifest.chroma != chroma.VERSION:
             raise Outdated(f"{self.path} was written by Chroma {self.manifest.chroma}, this is {chroma.VERSION}")
-        _ = self.position, self.lexical, self.dense
-
-    @property
-    def loaded(self) -> bool:
-        """Whether `load` was called."""
-        return "dense" in self.__dict__
+        _ = self.position, self.sharing, self.lexical, self.dense
+        self.loaded = True
 
     @cached_property
     def documents(self) -> dict[str, Document]:
         """The documents by source."""
-        return {row["source"]: _document(row) for row in _read_lines(self.path / "documents.jsonl")}
+        rows = _read_lines(self.path / "documents.jsonl")
+        return {row["source"]: Document(**{**row, "page_starts": tuple(row["page_starts"])}) for row in rows}
 
     @cached_property
     def passages(self) -> list[Passage]:
@@ -111,6 +108,11 @@ class Generation:
         return {passage.id: i for i, passage in enumerate(self.passages)}
 
     @cached_property
+    def sharing(self) -> dict[str, list[int]]:
+        """Where in `passages` those are that share a text, by the id that dense search has for it."""
+        return _sharing(self.passages)
+
+    @cached_property
     def lexical(self) -> LexicalIndex:
         """Sparse search."""
         return LexicalIndex.load(self.path / "lexical")
@@ -118,20 +120,20 @@ class Generation:
     @cached_property
     def dense(self) -> DenseIndex:
         """Dense search."""
-        return DenseIndex(self.path / "chroma", [self.path.parent, Path(tempfile.gettempdir()), _MEMORY])
+        return DenseIndex(self.path / "chroma", [self.path.parent, *_ROOMS])
 
     def vectors(self, passages: Sequence[Passage]) -> Vectors:
         """The vectors of some passages, (len(passages), dimensions)."""
-        return self.dense.vectors([passage.id for passage in passages])
+        return self.dense.vectors([passage.text_id for passage in passages])
 
     def holds(self, source: str) -> bool:
         """Whether anything of a document can be found."""
         mine = any(passage.source == source for passage in self.passages)
-        return mine or source in self.documents or bool(self.dense.ids_of(source))
+        return mine or source in self.documents or self.dense.ids() != self.sharing.keys()
 
     def close(self) -> None:
         """Let go of the files."""
-        if self.loaded:
+        if "dense" in self.__dict__:
             self.dense.close()
 
     def _passage(self, row: Row) -> Passage:
@@ -158,7 +160,7 @@ class NewGeneration:
         """
         path.mkdir(parents=True)
         _write_lines(path / "documents.jsonl", [asdict(document) for document in self.documents])
-        _write_lines(path / "passages.jsonl", [_row(passage) for passage in self.passages])
+        _write_lines(path / "passages.jsonl", [{name: getattr(one, name) for name in _PLACE} for one in self.passages])
         texts = [passage.embedding_text for passage in self.passages]
         ids = [passage.id for passage in self.passages]
         places = [known.position.get(id) for id in ids] if known else []
@@ -168,20 +170,20 @@ class NewGeneration:
         for file in (*written, path):
             sync(file)
         digests = {file.relative_to(path).as_posix(): digest(file) for file in written if file.is_file()}
-        self._prove(path, ids)
+        self._prove(path, list(_sharing(self.passages)))
         manifest = replace(self.manifest, passages=len(ids), churn=churn, digests=digests)
         write_whole(path / MANIFEST, _sealed(asdict(manifest)))
 
     def _write_dense(self, path: Path, known: Generation | None) -> int:
         """Write Chroma's collection, from the known one's copy where little changed; the churn that it then has."""
-        old = known.position if known else {}
-        new = {passage.id: i for i, passage in enumerate(self.passages)}
-        gone, come = [id for id in old if id not in new], [i for id, i in new.items() if id not in old]
+        old = known.sharing if known else {}
+        new = {id: places[0] for id, places in _sharing(self.passages).items()}
+        gone, come = [id for id in old if id not in new], [id for id in new if id not in old]
         churn = (known.manifest.churn if known else 0) + len(gone) + len(come)
         if known is None or churn > _MAX_CHURN * len(old) or known.flaw():  # opened long ago, maybe
-            chroma.write(path, self.passages, self.vectors)
+            chroma.write(path, list(new), self.vectors[list(new.values())])
             return 0
-        chroma.update(known.path / "chroma", path, gone, [self.passages[i] for i in come], self.vectors[come])
+        chroma.update(known.path / "chroma", path, gone, come, self.vectors[[new[id] for id in come]])
         return churn
 
     def _prove(self, path: Path, ids: Sequence[str]) -> None:
@@ -193,26 +195,11 @@ class NewGeneration:
             dense.close()
 
 
-def _digest(path: Path) -> str:
-    try:
-        return digest(path)
-    except OSError as error:
-        if error.errno in _LOST:
-            return ""
-        raise
-
-
-def _document(row: Row) -> Document:
-    return Document(**{**row, "page_starts": tuple(row["page_starts"])})
-
-
-def _row(passage: Passage) -> Row:
-    return {
-        "source": passage.source,
-        "section": passage.section,
-        "page": passage.page,
-        "sentences": passage.sentences,
-    }
+def _sharing(passages: Sequence[Passage]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for place, passage in enumerate(passages):
+        found.setdefault(passage.text_id, []).append(place)
+    return found
 
 
 def _sealed(fields: Row) -> bytes:

@@ -30,7 +30,10 @@ from rag.retrieval.generation import MANIFEST, Damaged, Generation, Outdated
 
 log = logging.getLogger(__name__)
 
+Identity = tuple[Path, int, int]  # path, inode and time of the manifest
+
 _NONE = "none"  # in CURRENT: all was deleted
+_WHY = "why.txt"
 _READER_S = 10  # how long to wait for a cleaner to let go of a generation
 _TRIES = 20  # at opening, while others switch
 
@@ -43,8 +46,8 @@ class IndexFolder:
         self.vectors = path / "vectors"
         self.repairs: list[str] = []  # what was found damaged since somebody last asked
         self._opening = threading.RLock()
-        self._open: tuple[tuple[Path, int, int], Generation] | None = None
-        self._bad: set[Path] = set()  # put aside, where the folder cannot be written
+        self._open: tuple[Identity, Generation] | None = None
+        self._bad: set[Identity] = set()  # put aside, where the folder cannot be written
 
     def current(self) -> Path | None:
         """The generation in use, or None when there is none. Where CURRENT is missing or damaged, the newest."""
@@ -77,8 +80,7 @@ class IndexFolder:
                     time.sleep(0.01)
                 except Damaged as error:
                     self.put_aside(path, str(error))
-                except Outdated as error:
-                    log.info("%s", error)
+                except Outdated:
                     return None
                 except OSError as error:
                     raise StoreError(f"The index at {path} cannot be read ({error}). Mend the folder.") from error
@@ -103,17 +105,19 @@ class IndexFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             lock.touch()
             handle = acquire(lock, timeout_s=timeout_s)
-            _sign(handle)
         except TimeoutError as error:
+            holder = lock.read_text(errors="replace").strip()
             raise IndexBusy(
-                f"Another process ({_holder(lock)}) has been writing to the index at {self.path} for {timeout_s:.0f} s."
-                " Wait until it ends, then try again."
+                f"Another process ({holder}) has been writing to the index at {self.path} for {timeout_s:.0f} s. "
+                "Wait until it ends, then try again."
             ) from error
         except OSError as error:
             raise StoreError(
                 f"The index folder {self.path} cannot be written ({error.strerror}). Set RAG_INDEX_DIR to one that can."
             ) from error
         try:
+            with suppress(OSError):  # a full disk
+                lock.write_text(f"{os.getpid()}\n", "ascii")
             self._sweep()
             yield
         finally:
@@ -132,6 +136,9 @@ class IndexFolder:
     def drop_others(self) -> None:
         """Leave only the generation in use: others hold a document that was deleted."""
         self._remove_all_but({self.current()})
+        for path in self.path.glob("gen-*.bad/*"):
+            if path.name != _WHY:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Leave no generation in use: there is nothing to search any more."""
@@ -141,22 +148,22 @@ class IndexFolder:
     def put_aside(self, path: Path, why: str) -> None:
         """Never serve this generation again: it is damaged."""
         self._tell(f"{why}. It was put aside and is made again from the documents")
-        aside = path.with_suffix(".bad")
+        aside, identity = path.with_suffix(".bad"), _identity(path)
         try:
             shutil.rmtree(aside, ignore_errors=True)
             path.rename(aside)
-            (aside / "why.txt").write_text(f"{time.strftime('%Y-%m-%d %H:%M')}: {why}\n", "utf-8")
-        except OSError as error:  # another process was faster, or nothing can be written here
-            log.info("%s stays where it is (%s)", path, error)
-            if path.exists():
-                self._bad.add(path)
+            (aside / _WHY).write_text(f"{time.strftime('%Y-%m-%d %H:%M')}: {why}\n", "utf-8")
+        except OSError:  # another process was faster, or nothing can be written here
+            if identity:
+                self._bad.add(identity)
 
     def untold(self) -> list[str]:
         """What any process found damaged and nobody asked about yet; says so once."""
         told = []
-        for note in sorted(self.path.glob("gen-*.bad/why.txt")):
-            told.append(note.read_text("utf-8").strip())
-            note.unlink()
+        for note in sorted(self.path.glob(f"gen-*.bad/{_WHY}")):
+            with suppress(OSError):  # another was faster, or nothing can be written here: it is told again
+                told.append(note.read_text("utf-8").strip())
+                note.unlink()
         return told
 
     def _named(self) -> str:
@@ -183,8 +190,9 @@ class IndexFolder:
         self.repairs.append(why)
 
     def _opened(self, path: Path, load: bool) -> Generation:
-        info = (path / MANIFEST).stat()
-        identity = (path, info.st_ino, info.st_mtime_ns)
+        identity = _identity(path)
+        if identity is None:
+            raise FileNotFoundError(path)
         if self._open and self._open[0] == identity and self._open[1].loaded:
             return self._open[1]
         with locked(path, shared=True, timeout_s=_READER_S):
@@ -197,7 +205,7 @@ class IndexFolder:
     def _finished(self) -> list[Path]:
         """The generations that have a manifest, newest first."""
         paths = (self.path / f"gen-{number:06d}" for number in sorted(self._numbers(), reverse=True))
-        return [path for path in paths if path not in self._bad and (path / MANIFEST).exists()]
+        return [path for path in paths if (identity := _identity(path)) and identity not in self._bad]
 
     def _remove_all_but(self, kept: set[Path | None]) -> None:
         for number in self._numbers():
@@ -206,15 +214,27 @@ class IndexFolder:
                 _remove(path)
 
     def _sweep(self) -> None:
-        """Remove what killed processes left: unfinished generations and copies."""
-        self._remove_all_but(set(self._finished()))
+        """Remove what killed processes left: copies, and generations that are unfinished or no longer needed."""
+        current = self.current()
+        before = [path for path in self._finished() if path != current][:1]
+        self._remove_all_but({current, *before} if current else set())
+        (self.path / "CURRENT.new").unlink(missing_ok=True)
         for path in self.path.glob("gen-*.bad"):
-            if not (path / "why.txt").exists():  # it was told
+            if not (path / _WHY).exists():  # it was told
                 shutil.rmtree(path, ignore_errors=True)
         chroma.sweep(self.path)
 
     def _numbers(self) -> list[int]:
         return [int(path.name[4:]) for path in self.path.glob("gen-*") if path.name[4:].isdigit()]
+
+
+def _identity(path: Path) -> Identity | None:
+    """What tells a finished generation from another of the same name; None for one without a manifest."""
+    try:
+        info = (path / MANIFEST).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return path, info.st_ino, info.st_mtime_ns
 
 
 def _remove(path: Path) -> None:
@@ -225,16 +245,3 @@ def _remove(path: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)  # tried again by the next writer
     except OSError:  # in use, or just gone: the next writer tries again
         return
-
-
-def _sign(handle: int) -> None:
-    with suppress(OSError):  # no room: whoever waits is not told for whom
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
-
-
-def _holder(lock: Path) -> str:
-    try:
-        return lock.read_text("ascii").strip() or "number unknown"
-    except (OSError, ValueError):
-        return "number unknown"

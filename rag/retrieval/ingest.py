@@ -20,7 +20,6 @@ from rag.documents.splitting import SPLITTER, split
 from rag.documents.types import Document, Passage
 from rag.errors import CorpusError, EmbedderMismatch, StoreError
 from rag.retrieval import chroma
-from rag.retrieval.bundled import BUNDLED_MODEL
 from rag.retrieval.embedding import PROBE, Embedder, Vectors
 from rag.retrieval.generation import FORMAT, Generation, Manifest, NewGeneration
 from rag.retrieval.index import IndexFolder
@@ -54,18 +53,18 @@ class Ingestion:
         :raises StoreError: the index cannot be written.
         """
         started = time.perf_counter()
-        stamps = self.corpus.stamps()
         with self.folder.writing(wait_s):
+            stamps = self.corpus.stamps()  # now: another may have taken documents out while we waited
             old = self.folder.open(load=False)
             embedder = matching(old, self.embedder) if old and not rebuild else self.embedder
             known = old if old and not rebuild and same_make(old.manifest) else None
             files = file_digests(self.corpus, stamps, known.manifest if known else None)
-            if known and same_files(files, known.manifest):
+            if known and same_files(files, known.manifest) and not known.manifest.failed:
                 documents, failed = known.documents, dict(known.manifest.failed)
             else:
                 documents, failed = self._read(files, known)
             report = _compared(old.documents if old else {}, documents, failed)
-            if known and failed == known.manifest.failed and not report.changed:
+            if known and failed == known.manifest.failed and _digests(files) == _digests(known.manifest.files):
                 passages, embedded = known.manifest.passages, 0
             else:
                 passages, embedded = self._build(documents, files, failed, known, embedder)
@@ -172,13 +171,12 @@ def matching(generation: Generation, embedder: Embedder) -> Embedder:
     own = embedder.named(built_with)
     if own is not None and _alike(generation.manifest.probe, own.probe):
         return own
-    way_out = "Call ingest(rebuild=True), or give the embeddings that it was built with"
-    if embedder.is_local:
-        model = built_with.partition(":")[0] if built_with.startswith(BUNDLED_MODEL) else built_with
-        way_out = f"Run `rag ingest --rebuild`, or set RAG_EMBEDDING_MODEL={model}"
     used = embedder.name if embedder.name != built_with else f"another version of {built_with}"
     folder = generation.path.parent
-    raise EmbedderMismatch(f"The index at {folder} was built with {built_with}, but this run uses {used}. {way_out}.")
+    raise EmbedderMismatch(
+        f"The index at {folder} was built with {built_with}, but this run uses {used}. Run `rag ingest --rebuild`, or "
+        "name that model in RAG_EMBEDDING_MODEL, or give Rag the embeddings that it was built with."
+    )
 
 
 def file_digests(corpus: Corpus, stamps: Mapping[str, FileStamp], known: Manifest | None) -> Files:
@@ -187,14 +185,18 @@ def file_digests(corpus: Corpus, stamps: Mapping[str, FileStamp], known: Manifes
     for source, stamp in stamps.items():
         size, mtime_ns, digest = known.files.get(source, (-1, -1, "")) if known else (-1, -1, "")
         same = (size, mtime_ns) == (stamp.size, stamp.mtime_ns)
-        found[source] = (stamp.size, stamp.mtime_ns, digest if same else corpus.digest(source))
+        found[source] = (stamp.size, stamp.mtime_ns, (same and digest) or corpus.digest(source))
     return found
 
 
 def same_files(files: Files, manifest: Manifest) -> bool:
     """Whether a generation was built from these very files."""
-    now = {source: digest for source, (_, _, digest) in files.items()}
-    return all(now.values()) and now == {source: digest for source, (_, _, digest) in manifest.files.items()}
+    now = _digests(files)
+    return all(now.values()) and now == _digests(manifest.files)
+
+
+def _digests(files: Files) -> dict[str, str]:
+    return {source: digest for source, (_, _, digest) in files.items()}
 
 
 def _check_space(folder: Path, documents: Documents, vectors: Vectors) -> None:

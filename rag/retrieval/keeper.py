@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -25,24 +26,19 @@ log = logging.getLogger(__name__)
 
 
 class Keeper:
-    """Keeps one index in step with one folder of documents.
+    """Keeps one index in step with one folder of documents."""
 
-    :param patience_s: how long a question waits while changed documents are brought in, when there is an index to
-        answer from meanwhile; None for as long as it takes.
-    """
-
-    def __init__(
-        self, settings: Settings, embedder: Embedder, progress: Progress, patience_s: float | None = None
-    ) -> None:
-        self.corpus = Corpus(settings.corpus_dir, settings.data_dir)
+    def __init__(self, settings: Settings, embedder: Embedder, progress: Progress) -> None:
+        self.corpus = Corpus(settings.corpus_dir, settings.data_dir, settings.index_dir)
         self.folder = IndexFolder(settings.index_dir)
-        self.patience_s = patience_s
+        self.patience_s: float | None = None  # for changed documents, while an older index can answer; None: endless
         self._embedder = embedder
         self._auto_ingest = settings.auto_ingest
         self._ingestion = Ingestion(self.corpus, self.folder, embedder, settings.max_file_mb * 1_000_000, progress)
         self._lock = threading.RLock()
         self._in_step: tuple[Path | None, dict[str, FileStamp]] | None = None  # what was last found equal
         self._bringing: Future[None] | None = None
+        self._begun = 0.0  # when, on the monotonic clock
 
     def ready(self) -> Generation:
         """The generation to answer from: built when missing, brought up to date when the corpus changed.
@@ -54,9 +50,7 @@ class Keeper:
             self._bring_up_to_date()
         generation = self.folder.open()
         if generation is None:
-            raise IndexMissing(
-                f"There is no index at {self.folder.path} that can be read. Run `rag ingest` to build it."
-            )
+            raise IndexMissing(f"There is no readable index at {self.folder.path}. Run `rag ingest` to build it.")
         matching(generation, self._embedder)
         return generation
 
@@ -65,7 +59,10 @@ class Keeper:
         if paths:
             self.corpus.copy_in(paths)
         stamps = self.corpus.stamps()
-        report = self._ingestion.run(rebuild, wait_s)
+        try:
+            report = self._ingestion.run(rebuild, wait_s)
+        finally:
+            self._ingestion.progress("", 0, 0)  # nothing more is being done
         self._in_step = self.folder.current(), stamps
         return report
 
@@ -77,6 +74,8 @@ class Keeper:
         generation = self.folder.open()
         if source not in self.corpus.sources() | set(generation.documents if generation else ()):
             raise CorpusError(f"There is no document {source!r}. `rag list` shows what there is.")
+        if generation:
+            matching(generation, self._embedder)  # before the file is moved
         if keep_file:
             self.corpus.exclude(source)
         elif self.corpus.file(source).exists():
@@ -91,15 +90,6 @@ class Keeper:
         if generation and generation.holds(source):
             raise StoreError(f"{source} can still be found in {generation.path}. Run `rag ingest --rebuild`.")
 
-    def repairs(self) -> list[str]:
-        """What was found damaged and put aside since this was last asked."""
-        found, self.folder.repairs = self.folder.repairs, []
-        return found
-
-    def close(self) -> None:
-        """Let go of the files."""
-        self.folder.close()
-
     def _bring_up_to_date(self) -> None:
         """Have changed documents brought in, waiting as long as we have patience."""
         if self.patience_s is None or self.folder.current() is None:
@@ -108,14 +98,14 @@ class Keeper:
             return
         with self._lock:
             if self._bringing is None or self._bringing.done():
-                self._bringing = _in_background(self._bring_in)
-            bringing = self._bringing
+                self._bringing, self._begun = _in_background(self._bring_in), time.monotonic()
+            bringing, left_s = self._bringing, self._begun + self.patience_s - time.monotonic()
         with suppress(TimeoutError):  # the index that there is answers meanwhile
-            bringing.result(self.patience_s)
+            bringing.result(max(0.0, left_s))
 
     def _bring_in(self) -> None:
         stamps = self.corpus.stamps()
-        generation = self.folder.open(load=False)
+        generation = self.folder.open()
         if generation and ((generation.path, stamps) == self._in_step or self._is_in_step(generation, stamps)):
             self._in_step = generation.path, stamps
             return
@@ -143,7 +133,8 @@ def _in_background(work: Callable[[], None]) -> Future[None]:
         try:
             work()
             future.set_result(None)
-        except BaseException as error:  # whoever waits for the result gets it
+        except BaseException as error:  # whoever still waits for the result gets it
+            log.warning("%s", error)
             future.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()  # a kill at the end of the program does no harm

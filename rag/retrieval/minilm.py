@@ -46,8 +46,7 @@ class MiniLM(Embeddings):
     """All-MiniLM-L6-v2 on this machine, loaded at the first use. Safe to call from many threads."""
 
     def __init__(self, folder: Path, precision: Precision = "int8") -> None:
-        """:param folder: where the model made of the weights is kept, in one file; can always be deleted. It is
-            locked while the model is made: let nothing else lock it.
+        """:param folder: where the model made of the weights is kept, in one file; can always be deleted.
         :param precision: int8 is twice as fast, and finds as well (see benchmarks/embedding.py).
         """
         if precision not in PRECISIONS:
@@ -86,7 +85,7 @@ class MiniLM(Embeddings):
     def _load(self) -> _Running:
         with self._loading:
             if self._loaded is None:
-                self._loaded = _Running.load(KeptModel(self.folder, self.precision).read())
+                self._loaded = _Running.load(KeptModel(self.folder, self.precision))
             return self._loaded
 
 
@@ -98,14 +97,16 @@ class _Running:
     session: InferenceSession
 
     @staticmethod
-    def load(model: bytes) -> _Running:
-        """:raises ModelUnavailable: onnxruntime or tokenizers is missing, or refuses the files."""
+    def load(kept: KeptModel) -> _Running:
+        """:raises ModelUnavailable: a package or a file is missing, or refused."""
         tokens = bundled_model_folder() / "tokenizer.json"
         try:
             from tokenizers import Tokenizer
 
             tokenizer = Tokenizer.from_file(str(tokens))
-            session = _session(model)
+            session = _session(kept.read())
+        except ModelUnavailable:
+            raise
         except Exception as error:  # both raise plain exceptions
             raise ModelUnavailable(
                 f"The embedding model {BUNDLED_MODEL} could not be loaded from {tokens.parent} "
@@ -172,14 +173,7 @@ class KeptModel:
         return model or self._made()
 
     def _made(self) -> bytes:
-        weights = bundled_model_path()
-        try:
-            return minilm_graph.onnx_model(weights, self.precision)
-        except Exception as error:  # the weights are verified: what is left is a package that is missing or too old
-            raise ModelUnavailable(
-                f"The embedding model could not be made of the weights at {weights} "
-                f"({type(error).__name__}: {error}). Run `make install`."
-            ) from error
+        return minilm_graph.onnx_model(bundled_model_path(), self.precision)
 
     def _digest(self, model: bytes) -> bytes:
         digest = hashlib.sha256(f"{minilm_graph.VERSION} {self.precision} ".encode())

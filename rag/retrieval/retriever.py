@@ -30,10 +30,12 @@ class HybridRetriever:
         if sources is not None and not sources:
             return []
         depth = max(k, _CANDIDATES)
-        passages = self._generation.passages
+        passages, sharing = self._generation.passages, self._generation.sharing
         allowed = None if sources is None else np.array([p.source in sources for p in passages])
         vector = self._embedder.query(query)
-        dense = dict(self._generation.dense.search(vector, depth, None if sources is None else sorted(sources)))
+        among = None if allowed is None else [id for id, places in sharing.items() if allowed[places].any()]
+        found = self._generation.dense.search(vector, depth, among)
+        dense = {passages[i].id: s for id, s in found for i in sharing[id] if allowed is None or allowed[i]}
         sparse = {passages[i].id: score for i, score in self._generation.lexical.search(query, depth, allowed)}
         fused = convex(dense, sparse)
         ranks = [{id: rank for rank, id in enumerate(found, 1)} for found in (dense, sparse)]

@@ -158,12 +158,10 @@ def doctor(
     prepare: Prepare = False, corpus: Corpus = None, index: Index = None, llm: Llm = None, as_json: Json = False
 ) -> None:
     """Check that everything needed is there, and say what to do where it is not."""
-    from rag.surfaces import doctor as doctors
+    from rag.surfaces.doctor import examine
 
     with _rag(corpus, index, llm) as rag:
-        if prepare:
-            doctors.prepare(rag)
-        findings = doctors.examine(rag)
+        findings = examine(rag, prepare)
     if as_json:
         put({"ok": all(f.ok for f in findings), "checks": [asdict(f) for f in findings]})
     else:

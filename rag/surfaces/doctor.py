@@ -27,13 +27,10 @@ class Finding:
     detail: str
 
 
-def prepare(rag: Rag) -> None:
-    """Make the embedding model ready, so that the first question need not."""
-    local_embeddings(rag.settings).embed_query("a test")
-
-
-def examine(rag: Rag) -> list[Finding]:
-    """Look at everything; nothing is built."""
+def examine(rag: Rag, prepare: bool = False) -> list[Finding]:
+    """Look at everything; nothing is built, but the embedding model made ready if wished."""
+    if prepare:
+        local_embeddings(rag.settings).embed_query("a test")
     checks: list[tuple[str, Callable[[Rag], str]]] = [
         ("program", lambda _: f"rag {package.__version__}, Python {sys.version.split()[0]}"),
         ("embedding model", _embedding_model),
@@ -63,7 +60,7 @@ def _embedding_model(rag: Rag) -> str:
 
 
 def _corpus(rag: Rag) -> str:
-    files = Corpus(rag.settings.corpus_dir, rag.settings.data_dir).stamps()
+    files = Corpus(rag.settings.corpus_dir, rag.settings.data_dir, rag.settings.index_dir).stamps()
     return f"{len(files)} files in {rag.settings.corpus_dir}"
 
 

@@ -85,17 +85,15 @@ def progress() -> Callable[[str, int, int], None]:
     def show(what: str, done: int, total: int) -> None:
         nonlocal step, begun, shown
         now = time.monotonic()
-        if what != step:
-            step, begun = what, now
-        elif not sys.stderr.isatty() and now - shown < _LOG_EVERY_S:
-            return
-        shown = now
-        line = f"{what} {done:,} of {total:,}{_left(done, total, now - begun)}" if done else f"{what} ..."
+        begun = begun if what == step else now
+        line = f"{what} {done:,} of {total:,}{_left(done, total, now - begun)}" if done else what and f"{what} ..."
         if sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[K{line}" + ("\n" if what == "writing" else ""))
+            sys.stderr.write(f"\r\x1b[K{line}")
             sys.stderr.flush()
-        else:
+        elif line and (what != step or now - shown >= _LOG_EVERY_S):
+            shown = now
             note(line)
+        step = what
 
     return show
 

@@ -227,7 +227,7 @@ def test_where_no_folder_can_be_written_the_error_says_so(generation: Generation
 
 def test_a_torn_graph_does_not_find_itself(generation: Generation, tmp_path: Path) -> None:
     """Chroma says nothing when it lost vectors; a write is not trusted before they were found."""
-    ids = [passage.id for passage in generation.passages]
+    ids = [passage.text_id for passage in generation.passages]
     folder = shutil.copytree(generation.path / "chroma", tmp_path / "torn")
     dense = DenseIndex(folder, [tmp_path])
 

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -565,3 +566,93 @@ def test_an_index_of_another_version_is_rebuilt_by_the_next_question(
     assert rag.search("berths", k=1)[0].source == "harbour.md"
     assert _current(index).name == "gen-000002"
     assert not rag.ingest().changed
+
+
+# --- What an adversary found --------------------------------------------------------------------------------------
+
+
+def test_a_writer_that_waited_does_not_bring_back_what_was_taken_out_meanwhile(
+    make_rag: MakeRag, corpus: Path, index: Path
+) -> None:
+    rag, other = make_rag(), make_rag()
+    rag.ingest()
+    with IndexFolder(index).writing(0):
+        waiting = threading.Thread(target=other.ingest)
+        waiting.start()
+        time.sleep(0.3)
+        (corpus / "bakery.txt").unlink()
+    waiting.join()
+
+    assert "bakery.txt" not in {document.source for document in make_rag(auto_ingest=False).documents()}
+
+
+def test_a_file_that_failed_is_read_again_by_each_ingest(make_rag: MakeRag, corpus: Path) -> None:
+    (corpus / "large.txt").write_text("The zeppelin has 14 berths. " * 50_000)
+    assert make_rag(max_file_mb=1).ingest().failed[0][0] == "large.txt"
+
+    assert make_rag(max_file_mb=50).ingest().added == ("large.txt",)
+
+
+def test_a_file_of_other_bytes_and_the_same_text_is_read_once_more_and_then_known(
+    make_rag: MakeRag, corpus: Path, index: Path
+) -> None:
+    make_rag().ingest()
+    bakery = corpus / "bakery.txt"
+    bakery.write_bytes(bakery.read_bytes().replace(b"\n", b"\r\n"))
+    rag = make_rag()
+
+    assert rag.ingest().unchanged == ALL
+    known = _current(index)
+    rag.ingest()
+    assert make_rag().search("loaves", k=1)[0].source == "bakery.txt"
+    assert _current(index) == known
+
+
+def test_index_and_data_within_the_corpus_are_no_documents(tmp_path: Path, make_rag: MakeRag, corpus: Path) -> None:
+    rag = make_rag(index_dir=corpus / "index", data_dir=corpus / "data")
+    rag.ingest()
+    rag.delete("bakery.txt")
+
+    rag.ingest()
+
+    assert {document.source for document in rag.documents()} == {"harbour.md", "deep/museum.md"}
+
+
+def test_an_index_whose_folders_are_read_only_answers(make_rag: MakeRag, index: Path) -> None:
+    make_rag().ingest()
+    folders = [index, *(path for path in index.rglob("*") if path.is_dir())]
+    for folder in folders:
+        folder.chmod(0o555)
+    try:
+        rag = make_rag(auto_ingest=False)
+        assert rag.search("berths", k=1)[0].source == "harbour.md"
+        for room in index.glob("open-*"):  # there is none unless we may write everywhere
+            assert all(path.stat().st_mode & 0o077 == 0 for path in [room])
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+
+
+def test_a_damaged_index_that_cannot_be_put_aside_is_built_anew_all_the_same(
+    make_rag: MakeRag, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_rag().ingest()
+    (_current(index) / "lexical" / "terms.txt").write_text("")
+    rag = make_rag()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+        assert rag.search("berths", k=1)[0].source == "harbour.md"
+
+    assert rag.search("berths", k=1)[0].source == "harbour.md"
+    assert make_rag(auto_ingest=False).search("berths", k=1)[0].source == "harbour.md"
+
+
+def test_an_object_in_the_place_of_a_models_name_does_not_make_another_model(make_rag: MakeRag) -> None:
+    class Wrapped(HashingEmbeddings):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = object()  # type: ignore[assignment]
+
+    make_rag(embeddings=Wrapped()).ingest()
+
+    assert make_rag(embeddings=Wrapped()).ingest().unchanged == ALL

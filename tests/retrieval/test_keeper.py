@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from rag import CorpusError, IndexMissing
+from rag import CorpusError, IndexMissing, ModelError
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.index import IndexFolder
 from rag.retrieval.keeper import Keeper
@@ -116,7 +117,7 @@ def test_a_generation_that_was_handed_out_answers_while_the_next_one_takes_over(
     library.ready()
 
     hits = HybridRetriever(handed_out, embedder).search("berths", 1)
-    library.close()
+    library.folder.close()
 
     assert "14 berths" in hits[0].text
 
@@ -203,6 +204,44 @@ def test_nothing_of_a_deleted_document_is_left_in_the_index_folder(
     for file in index.rglob("*"):
         assert not file.is_file() or b"zanzibar" not in file.read_bytes(), file
     assert sum(file.stat().st_size for file in (index / "vectors").iterdir()) < before
+
+
+def test_nothing_of_a_deleted_document_is_left_in_what_was_put_aside(
+    make_rag: MakeRag, corpus: Path, index: Path
+) -> None:
+    (corpus / "secret.txt").write_text("The combination of the safe is 7741-zanzibar.")
+    make_rag().ingest()
+    next(index.glob("gen-*/lexical/terms.txt")).write_text("")
+    rag = make_rag()
+    rag.search("safe")
+
+    rag.delete("secret.txt")
+
+    for file in index.rglob("*"):
+        assert not file.is_file() or b"zanzibar" not in file.read_bytes(), file
+    assert len(list(index.glob("gen-*.bad/why.txt"))) == 1
+
+
+def test_what_fails_in_the_background_is_logged(
+    make_rag: MakeRag, corpus: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(PausingEmbeddings):
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            if not self.gate.is_set():
+                time.sleep(0.2)
+                raise ModelError("the model is gone")
+            return super().embed_documents(texts)
+
+    embeddings = Failing()
+    rag = make_rag(embeddings=embeddings)
+    rag.ingest()
+    rag.wait_at_most(0.01)
+    embeddings.gate.clear()
+    (corpus / "ferry.txt").write_text(FERRY)
+
+    assert rag.search("berths", k=1)[0].source == "harbour.md"
+    time.sleep(1)
+    assert "the model is gone" in caplog.text
 
 
 def test_a_document_that_comes_back_is_found_again(make_rag: MakeRag, corpus: Path) -> None:

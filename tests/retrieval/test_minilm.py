@@ -138,8 +138,6 @@ def test_many_threads_get_what_one_gets(folder: Path) -> None:
 def test_another_precision_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="'int4'"):
         MiniLM(tmp_path, "int4")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="'int4'"):
-        minilm_graph.onnx_model(tmp_path, "int4")
 
 
 # --- The graph ----------------------------------------------------------------------------------------------------

@@ -187,7 +187,7 @@ def test_a_wrong_variable_is_named(run, monkeypatch: pytest.MonkeyPatch) -> None
     assert done.status == 2 and "RAG_PORT='abc' cannot be used" in done.err
 
 
-def test_an_index_of_another_model_is_told_with_both_ways_out(
+def test_an_index_of_a_foreign_model_is_told_with_the_ways_out(
     run, make_rag: MakeRag, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_rag(embeddings=HashingEmbeddings(32), index_dir=Path("index")).ingest()

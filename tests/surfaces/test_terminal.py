@@ -41,5 +41,6 @@ def test_on_a_terminal_one_line_is_kept_up_to_date(
 
     for done in (0, 1, 2):
         show("reading", done, 3)
+    show("", 0, 0)
 
-    assert capsys.readouterr().err.replace("\r\x1b[K", "|") == "|reading ...|reading 1 of 3|reading 2 of 3"
+    assert capsys.readouterr().err.replace("\r\x1b[K", "|") == "|reading ...|reading 1 of 3|reading 2 of 3|"
