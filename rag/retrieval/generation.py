@@ -213,11 +213,11 @@ def _seal(line: bytes) -> bytes:
 
 
 def _manifest(path: Path) -> Manifest:
-    line, _, seal = path.read_bytes().partition(b"\n")
     try:
+        line, _, seal = path.read_bytes().partition(b"\n")
         fields = json.loads(line)
         format = fields["format"]
-    except (ValueError, TypeError, LookupError) as error:
+    except (ValueError, TypeError, LookupError, IsADirectoryError) as error:
         raise Damaged(f"{path} is not what was written") from error
     if format != FORMAT:
         raise Outdated(f"{path} has format {format}, this version writes {FORMAT}")

@@ -170,12 +170,13 @@ class IndexFolder:
         """What CURRENT says; "" when it is missing or no text."""
         try:
             return (self.path / "CURRENT").read_text("ascii").strip()
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, IsADirectoryError, ValueError):
             return ""
         except OSError as error:
             raise StoreError(f"{self.path}/CURRENT cannot be read ({error}). Mend or delete it.") from error
 
     def _name(self, generation: str) -> None:
+        shutil.rmtree(self.path / "CURRENT", ignore_errors=True)  # does nothing to a file; a folder is in the way
         write_whole(self.path / "CURRENT", f"{generation}\n".encode())
 
     def _mend(self, path: Path) -> None:
@@ -240,6 +241,8 @@ def _identity(path: Path) -> Identity | None:
 def _remove(path: Path) -> None:
     """Remove a generation, unless somebody is loading it. Without its manifest it is none, even if we are killed."""
     try:
+        if path.is_file():  # somebody put it there
+            path.unlink()
         (path / MANIFEST).unlink(missing_ok=True)
         with locked(path):
             shutil.rmtree(path, ignore_errors=True)  # tried again by the next writer

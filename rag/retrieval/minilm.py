@@ -59,8 +59,7 @@ class MiniLM(Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector for each text."""
-        rows: list[list[float]] = self.vectors(texts).tolist()
-        return rows
+        return [row.tolist() for row in self.vectors(texts)]
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of a query."""
