@@ -29,7 +29,7 @@ from rag.retrieval.lexical import LexicalIndex
 
 Row = dict[str, Any]  # one line of JSON
 
-FORMAT = 2  # another layout on disk gets another number, and the index is built anew
+FORMAT = 3  # another layout on disk gets another number, and the index is built anew
 MANIFEST = "manifest.json"
 _PLACE = ("source", "section", "page", "sentences")  # of a passage; the rest follows from the document
 _MAX_CHURN = 0.2  # share of the passages that may have come and gone before Chroma's graph is built anew

@@ -6,53 +6,53 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-import Stemmer
 from numpy.typing import NDArray
+
+from rag.retrieval.language import ENGLISH, language_of, stems
 
 Table = NDArray[np.int32]
 
-# Numbers keep their points and commas inside ("1.07", "6,000"); other words are letters and digits.
-_WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+(?:['\u2019][a-z]+)?")
-_APOSTROPHE = re.compile("['\u2019]")
-_FORM = re.compile(r"[a-z]{3,}")
+# Numbers keep their points and commas inside ("1.07", "6,000"); other words are letters and digits, without the
+# English endings that an apostrophe cuts off. What other languages put before one ("l'eau") is a word.
+_WORD = re.compile(r"(\d+(?:[.,]\d+)+|[^\W_]+)(?:['\u2019](?:s|t|d|m|ll|re|ve)\b)?")
+_FORM = re.compile(r"\b[a-z]{3,}\b")
 _POSTINGS, _TERMS, _VOCABULARY = "postings.npy", "terms.txt", "vocabulary.txt"
 _K1, _B = 1.5, 0.75
-_SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
-_MARKS = re.compile("[\u2120\u2122]")  # service mark, trade mark: NFKD would make letters of them
-_STOP_WORDS = frozenset(
-    "a about am an and any are as at be been being but by can could did do does doing for from had has have"
-    " having he her hers him his how i if in into is it its itself just many me much my no nor not of off on or"
-    " our ours out own shall she should so some such than that the their theirs them then there these they this"
-    " those through to too us very was we were what when where which while who whom whose why will with would"
-    " you your yours".split()
-)
+_SPACELESS = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]+")  # and Hangul
+_SIGNS = re.compile("[\u2120\u2122]")  # service mark, trade mark: NFKC would make letters of them
+_MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670]+")  # that fuse with no letter
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in order, as they are matched: lower case, no accents, no stop words, stemmed.
+    """The words of a text in order, as they are matched: lower case, no accents, no function words, stemmed.
 
-    A run of Chinese or Japanese becomes its overlapping pairs of characters.
+    English is assumed. A run of Chinese, Japanese or Korean becomes its overlapping pairs of characters.
     """
+    return [stem for stem in stems(_forms(text)) if stem]
+
+
+def _forms(text: str) -> list[str]:
+    """The words of a text in order as they are written, in lower case."""
     found: list[str] = []
-    for match in _WORD.finditer(_plain(text)):
-        word = match.group()
-        if not word.isascii() and _SPACELESS.search(word):
+    for word in _WORD.findall(_plain(text)):
+        if word.isascii():
+            found.append(word.replace(",", "") if word[0].isdigit() else word)
+        elif _SPACELESS.search(word):
             found += _pairs(word)
-        elif (bare := _APOSTROPHE.split(word)[0]) not in _STOP_WORDS:
-            found.append(bare.replace(",", "") if bare[0].isdigit() else bare)
-    stems: list[str] = Stemmer.Stemmer("english").stemWords(found)  # a stemmer is not thread-safe, and cheap to make
-    return stems
+        else:
+            found.append(word)
+    return found
 
 
 def _plain(text: str) -> str:
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", _MARKS.sub(" ", text.casefold())).casefold()  # bold capitals too
-    return unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
+    composed = unicodedata.normalize("NFKC", _SIGNS.sub(" ", text)).casefold()
+    return _MARKS.sub("", unicodedata.normalize("NFKC", composed).casefold())
 
 
 def _pairs(word: str) -> list[str]:
@@ -66,6 +66,17 @@ def _pairs(word: str) -> list[str]:
     return [*parts, word[at:]] if at < len(word) else parts
 
 
+def _terms(text: str) -> list[str]:
+    """The words of a text as they are indexed, stemmed and marked by the rules of its language."""
+    forms = _forms(text)
+    language = language_of(forms)
+    return [_marked(stem, language) for stem in stems(forms, language) if stem]
+
+
+def _marked(stem: str, language: str) -> str:
+    return f"{stem}:{language}" if stem and language != ENGLISH else stem
+
+
 class LexicalIndex:
     """BM25 (Lucene's form, k1 1.5, b 0.75) over passages, known by their position.
 
@@ -75,7 +86,8 @@ class LexicalIndex:
 
     def __init__(self, terms: Sequence[str], table: Table, size: int, vocabulary: frozenset[str]) -> None:
         self.vocabulary = vocabulary
-        self._terms = {term: number for number, term in enumerate(terms)}
+        self._numbers = {term: number for number, term in enumerate(terms)}
+        self._languages = (ENGLISH, *sorted({term.partition(":")[2] for term in terms} - {""}))
         self._table = table
         self._size = size  # passages
         self._starts = np.searchsorted(table[:, 0], np.arange(len(terms) + 1))
@@ -92,8 +104,8 @@ class LexicalIndex:
         :param places: for each text its position in `known`, or None.
         """
         old = np.array([-1 if place is None else place for place in places or [None] * len(texts)], dtype=np.int64)
-        counted = {row: Counter(words(texts[row])) for row in np.flatnonzero(old < 0).tolist()}
-        numbers = dict(known._terms) if known else {}
+        counted = {row: Counter(_terms(texts[row])) for row in np.flatnonzero(old < 0).tolist()}
+        numbers = dict(known._numbers) if known else {}
         for term in (term for counts in counted.values() for term in counts):
             numbers.setdefault(term, len(numbers))
         new = [(numbers[term], row, count) for row, counts in counted.items() for term, count in counts.items()]
@@ -110,7 +122,7 @@ class LexicalIndex:
         """Write it to a new folder."""
         path.mkdir(parents=True)
         np.save(path / _POSTINGS, self._table)
-        (path / _TERMS).write_text("\n".join([str(self._size), *self._terms]), "utf-8")
+        (path / _TERMS).write_text("\n".join([str(self._size), *self._numbers]), "utf-8")
         (path / _VOCABULARY).write_text("\n".join(sorted(self.vocabulary)), "utf-8")
 
     @staticmethod
@@ -123,9 +135,9 @@ class LexicalIndex:
     def search(self, query: str, k: int, allowed: NDArray[np.bool_] | None = None) -> list[tuple[int, float]]:
         """The `k` best passages that share a word with the query: (position, score above 0), best first."""
         scores = np.zeros(self._size)
-        for word, times in Counter(words(query)).items():
-            _, rows, counts = self._of(word).T
-            scores[rows] += times * self.idf(word) * counts / (counts + self._damping[rows])
+        for terms, times in Counter(self._asked(query)).items():
+            _, rows, counts = self._of(terms).T
+            scores[rows] += times * self._idf(len(rows)) * counts / (counts + self._damping[rows])
         if allowed is not None:
             scores = np.where(allowed, scores, 0.0)
         order = np.argsort(-scores, kind="stable")[:k]
@@ -133,17 +145,27 @@ class LexicalIndex:
 
     def idf(self, word: str) -> float:
         """How telling a word of `words` is: log(1 + (N - n + 0.5) / (n + 0.5)), n the passages that hold it."""
-        n = len(self._of(word))
+        return self._idf(len(self._of([word, *(_marked(stems([word], one)[0], one) for one in self._languages[1:])])))
+
+    def _idf(self, n: int) -> float:
         return math.log(1 + (self._size - n + 0.5) / (n + 0.5))
 
     def knows(self, text: str) -> bool:
         """Whether every word of `words` in this text is in some passage."""
-        return all(word in self._terms for word in words(text))
+        return all(any(term in self._numbers for term in terms) for terms in self._asked(text))
 
-    def _of(self, word: str) -> Table:
-        """The postings of a word."""
-        number = self._terms.get(word)
-        return self._table[:0] if number is None else self._table[self._starts[number] : self._starts[number + 1]]
+    def _asked(self, query: str) -> list[tuple[str, ...]]:
+        """For each word of a query the terms that stand for it: its stem in each language of the passages."""
+        forms = _forms(query)
+        own = stems(forms, language_of(forms, self._languages))
+        stemmed = [[_marked(stem, one) for stem in stems(forms, one)] for one in self._languages]
+        return [tuple(filter(None, terms)) for kept, *terms in zip(own, *stemmed, strict=True) if kept and any(terms)]
+
+    def _of(self, terms: Iterable[str]) -> Table:
+        """The postings of a word, by all its terms; each is of another language, hence of other passages."""
+        numbers = [number for term in terms if (number := self._numbers.get(term)) is not None]
+        found = [self._table[self._starts[number] : self._starts[number + 1]] for number in numbers]
+        return np.concatenate(found) if len(found) > 1 else (found or [self._table[:0]])[0]
 
     def _moved(self, old: NDArray[np.int64]) -> Table:
         """The postings for passages of which number i is number old[i] here, or none where that is negative."""
