@@ -77,11 +77,13 @@ class Reader:
 
     def _features(self, query: str, places: Sequence[_Place], vectors: Vectors) -> NDArray[np.float64]:
         """(n_sentences, 4), in the order of _SENTENCE_WEIGHTS."""
+        whole, query = query, _comparable(query, places)
         asked = list(dict.fromkeys(words(query)))
         idf = np.array([self._lexical.idf(word) for word in asked])
-        kind, total = expected(query), float(idf.sum()) or 1.0
+        kind, total = expected(whole), float(idf.sum()) or 1.0
         rows = []
-        for place, cosine in zip(places, vectors @ self._embedder.query(query), strict=True):
+        vector = self._embedder.query(query) if query else np.zeros(vectors.shape[1])
+        for place, cosine in zip(places, vectors @ vector, strict=True):
             shared = sum(weight for word, weight in zip(asked, idf, strict=True) if word in place.words) / total
             offered = offers(kind, place.text, set(asked))
             rows.append((float(cosine), shared, place.hit.score, offered))
@@ -104,3 +106,14 @@ class Reader:
     def _unknown(self, query: str) -> tuple[str, ...]:
         found = re.findall(r"[^\W_]+", query)
         return tuple(dict.fromkeys(word for word in found if not self._lexical.knows(word)))
+
+
+def _comparable(query: str, places: Sequence[_Place]) -> str:
+    """A question, of which only the names and numbers remain if none of its other words is in letters that places hold.
+
+    Of a Chinese question about English documents these are the names and numbers: they carry it, or nothing does.
+    """
+    foreign = {word for word in words(query) if not word.isascii()}
+    if not foreign or any(foreign & place.words for place in places):
+        return query
+    return " ".join(re.findall(r"[\x21-\x7e]+", query))

@@ -109,6 +109,10 @@ class Embedder:
         row: Vectors = self._remembered([text], self._embed_query, "query")[0]
         return row
 
+    def reads(self, text: str) -> float:
+        """The share of a text's words that the model knows, as far as that can be told."""
+        return self._embeddings.reads(text) if isinstance(self._embeddings, MiniLM) else 1.0
+
     def sentences(self, texts: Sequence[str]) -> Vectors:
         """As `texts`, the last 20,000 remembered: questions about one thing read the same sentences again."""
         return self._remembered(texts, self.texts, "sentence")

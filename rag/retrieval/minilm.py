@@ -16,6 +16,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -75,6 +76,15 @@ class MiniLM(Embeddings):
             for i, row in zip(longest_first, pool.map(embed, [texts[i] for i in longest_first]), strict=True):
                 vectors[i] = row
         return vectors
+
+    def reads(self, text: str) -> float:
+        """The share of a text's words that the vocabulary has whole: 0.94 of English questions, 0.5 of Spanish, 0 of
+        Chinese, of which it has characters only.
+        """
+        tokens = [*self._load().tokenizer.encode(_well_formed(text), add_special_tokens=False).tokens, ""]
+        begun = [pair for pair in pairwise(tokens) if pair[0].isalnum() or pair[0] == "[UNK]"]
+        whole = sum(word.isascii() and word.isalnum() and not more.startswith("##") for word, more in begun)
+        return whole / len(begun) if begun else 1.0
 
     @property
     def prepared(self) -> bool:

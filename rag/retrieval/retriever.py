@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 
 from rag.retrieval.embedding import Embedder
-from rag.retrieval.fusion import convex
+from rag.retrieval.fusion import DENSE_SHARE, convex
 from rag.retrieval.generation import Generation
 from rag.retrieval.outline import outline
 from rag.retrieval.types import Hit
@@ -37,7 +37,7 @@ class HybridRetriever:
         found = self._generation.dense.search(vector, depth, among)
         dense = {passages[i].id: s for id, s in found for i in sharing[id] if allowed is None or allowed[i]}
         sparse = {passages[i].id: score for i, score in self._generation.lexical.search(query, depth, allowed)}
-        fused = convex(dense, sparse)
+        fused = convex(dense, sparse, DENSE_SHARE * self._embedder.reads(query))
         ranks = [{id: rank for rank, id in enumerate(found, 1)} for found in (dense, sparse)]
         return [
             Hit.of(
