@@ -19,6 +19,7 @@ from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.followup import condense
 from rag.answering.grounding import Grounder
 from rag.answering.intent import intent_of, visible
+from rag.answering.phrases import said
 from rag.answering.reading import Reader
 from rag.answering.starters import small_talk, starters
 from rag.answering.types import Answer, Answerer, Done, Event, History, Question, Retrieved, Searching, Support, Turn
@@ -94,7 +95,7 @@ class Rag:
         if intent not in ("fact", "overview"):
             yield Searching(text)
             yield Retrieved(())
-            reply = small_talk(intent, starters(generation, self._keeper.corpus.path))
+            reply = small_talk(text, intent, starters(generation, self._keeper.corpus.path))
             yield Done(Answer(text, text, reply, False, "", 0.0, (), (), self.model, time.perf_counter() - started))
             return
         if intent == "overview":
@@ -239,8 +240,8 @@ class Rag:
     def _answer(
         self, question: Question, made: Composition, hits: Sequence[Hit], confidence: float, started: float
     ) -> Answer:
-        declined, reason = made.declined is not None, made.declined or ""
-        text = f"Not in the documents. {reason}" if declined else made.text
+        declined, reason = made.declined is not None, said(made.declined or "", question.text)
+        text = f"{said('Not in the documents.', question.text)} {reason}" if declined else made.text
         sentences = () if declined else tuple(made.sentences)
         told = question.text, question.query, text, declined, reason, confidence
         return Answer(*told, sentences, tuple(hits), self.model, time.perf_counter() - started)

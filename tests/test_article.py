@@ -45,6 +45,13 @@ def test_what_is_not_in_the_article_is_declined(article_rag: Rag) -> None:
     assert answer.abstained and answer.reason
 
 
+def test_a_chinese_question_is_answered_as_far_as_its_names_carry(article_rag: Rag) -> None:
+    assert "Wu Yongming" in article_rag.ask("Alibaba的CEO是谁？").text
+
+    declined = article_rag.ask("马云是哪一天去西溪园区的？")
+    assert declined.abstained and declined.text.startswith("文档中没有答案。")
+
+
 @pytest.mark.parametrize("question", ["What is this about?", "Summarise the article", "Give me an overview."])
 def test_an_overview_quotes_each_main_section_once(article_rag: Rag, question: str) -> None:
     answer = article_rag.ask(question)

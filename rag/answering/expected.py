@@ -12,7 +12,7 @@ Expected = Literal["number", "date", "name"]
 
 _NUMBER = re.compile(
     r"(?i)\bhow (?:many|much|long|old|often|far|large|big|high|tall)\b|\bpercent|\bproportion\b|\bfraction\b"
-    r"|\b(?:what|which) (?:number|share|rate|amount|price|figure)\b|\bnumber of\b|\u591a\u5c11|\u51e0[\u4e2a\u5bb6\u4eba\u4f4d\u540d\u6b21\u5e74]"
+    r"|\b(?:what|which) (?:number|share|rate|amount|price|figure)\b|\bnumber of\b|\u591a\u5c11|\u51e0\w"
 )
 _DATE = re.compile(
     r"(?i)\bwhen\b|\b(?:what|which)(?: \w+)? (?:date|day|year|month|century|decade|time)\b"
@@ -20,7 +20,7 @@ _DATE = re.compile(
 )
 _NAME = re.compile(
     r"(?i)\bwho(?:m|se)?\b|\bwhere\b|\bname of\b"
-    r"|\b(?:what|which) (?:person|people|company|firm|city|country|state|place|region|town)\b|\u8c01|\u54ea\u91cc|\u54ea\u4f4d|\u4ec0\u4e48\u5730\u65b9"
+    r"|\b(?:what|which) (?:person|people|company|firm|city|country|state|place|region|town)\b|\u8c01|\u54ea\w"
 )
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+")
 _YEAR = re.compile(r"1\d{3}|20\d\d|\d{1,4}s|\d{1,2}(?:st|nd|rd|th)")

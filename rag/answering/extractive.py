@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from rag.answering.phrases import said
 from rag.answering.types import Declined, Draft, Evidence, Question, Reading, ScoredSentence
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.types import Hit
@@ -36,7 +37,7 @@ class ExtractiveAnswerer:
         elif question.kind == "overview":
             yield from (self._key_sentence(hit) for hit in hits)
         elif reading.confidence < MIN_CONFIDENCE or not reading.sentences:
-            yield Declined(_why(reading))
+            yield Declined(_why(question, reading))
         else:
             yield from (_draft(sentence, " ") for sentence in _chosen(reading))
 
@@ -66,8 +67,9 @@ def _draft(sentence: Evidence, lead: str) -> Draft:
     return Draft(" ".join(sentence.text.split()), (sentence,), lead=lead)
 
 
-def _why(reading: Reading) -> str:
+def _why(question: Question, reading: Reading) -> str:
     if reading.unknown:
         words = ", ".join(f"\u201c{word}\u201d" for word in reading.unknown[:5])
-        return f"They do not mention {words}, and no passage comes close to the question."
+        why = "They do not mention {}, and no passage comes close to the question."
+        return said(why, question.text).format(words)
     return "No passage comes close enough to the question."

@@ -109,10 +109,7 @@ class Reader:
 
 
 def _comparable(query: str, places: Sequence[_Place]) -> str:
-    """A question, of which only the names and numbers remain if none of its other words is in letters that places hold.
-
-    Of a Chinese question about English documents these are the names and numbers: they carry it, or nothing does.
-    """
+    """A question; of a Chinese one about English passages its names and numbers: they carry it, or nothing does."""
     foreign = {word for word in words(query) if not word.isascii()}
     if not foreign or any(foreign & place.words for place in places):
         return query

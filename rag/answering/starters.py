@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 from rag.answering.intent import Intent
+from rag.answering.phrases import said
 from rag.retrieval.generation import Generation
 
 log = logging.getLogger(__name__)
@@ -21,9 +22,9 @@ _OPENINGS: dict[Intent, str] = {
 }
 
 
-def small_talk(intent: Intent, questions: tuple[str, ...]) -> str:
+def small_talk(message: str, intent: Intent, questions: tuple[str, ...]) -> str:
     """One line for a greeting, thanks or a question about the system, with questions that can be asked."""
-    return " ".join([_OPENINGS[intent], *(f"\u201c{question}\u201d" for question in questions)])
+    return " ".join([said(_OPENINGS[intent], message), *(f"\u201c{question}\u201d" for question in questions)])
 
 
 def starters(generation: Generation, corpus: Path) -> tuple[str, ...]:

@@ -16,13 +16,13 @@ from rag.retrieval.language import ENGLISH, language_of, stems
 
 Table = NDArray[np.int32]
 
+_SPACELESS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"  # and Hangul, whose words grow
 # Numbers keep their points and commas inside ("1.07", "6,000"); other words are letters and digits, without the
 # English endings that an apostrophe cuts off. What other languages put before one ("l'eau") is a word.
-_WORD = re.compile(r"(\d+(?:[.,]\d+)+|[^\W_]+)(?:['\u2019](?:s|t|d|m|ll|re|ve)\b)?")
+_WORD = re.compile(rf"([{_SPACELESS}]+)|(\d+(?:[.,]\d+)+|[^\W_{_SPACELESS}]+)(?:['\u2019](?:s|t|d|m|ll|re|ve)\b)?")
 _FORM = re.compile(r"\b[a-z]{3,}\b")
 _POSTINGS, _TERMS, _VOCABULARY = "postings.npy", "terms.txt", "vocabulary.txt"
 _K1, _B = 1.5, 0.75
-_SPACELESS = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]+")  # and Hangul
 _SIGNS = re.compile("[\u2120\u2122]")  # service mark, trade mark: NFKC would make letters of them
 _MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670]+")  # that fuse with no letter
 
@@ -38,13 +38,11 @@ def words(text: str) -> list[str]:
 def _forms(text: str) -> list[str]:
     """The words of a text in order as they are written, in lower case."""
     found: list[str] = []
-    for word in _WORD.findall(_plain(text)):
-        if word.isascii():
-            found.append(word.replace(",", "") if word[0].isdigit() else word)
-        elif _SPACELESS.search(word):
-            found += _pairs(word)
+    for run, word in _WORD.findall(_plain(text)):
+        if run:
+            found += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
         else:
-            found.append(word)
+            found.append(word.replace(",", "") if word[0].isdigit() else word)
     return found
 
 
@@ -53,17 +51,6 @@ def _plain(text: str) -> str:
         return text.lower()
     composed = unicodedata.normalize("NFKC", _SIGNS.sub(" ", text)).casefold()
     return _MARKS.sub("", unicodedata.normalize("NFKC", composed).casefold())
-
-
-def _pairs(word: str) -> list[str]:
-    parts: list[str] = []
-    at = 0
-    for run in _SPACELESS.finditer(word):
-        parts += [word[at : run.start()]] if run.start() > at else []
-        chars = run.group()
-        parts += [chars[i : i + 2] for i in range(len(chars) - 1)] or [chars]
-        at = run.end()
-    return [*parts, word[at:]] if at < len(word) else parts
 
 
 def _terms(text: str) -> list[str]:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection
 from functools import cache
 
 from rag.retrieval.bundled import bundled_model_folder
+from rag.retrieval.language import ENGLISH, language_of
 from rag.retrieval.lexical import words
 
-_LETTERS = re.compile(r"[A-Za-z]{5,}")  # shorter words resemble too many others
+_LETTERS = re.compile(r"\b[A-Za-z]{5,}\b")  # shorter words resemble too many others
 
 
 def corrected(query: str, vocabulary: Collection[str], knows: Callable[[str], bool]) -> str:
@@ -21,6 +22,8 @@ def corrected(query: str, vocabulary: Collection[str], knows: Callable[[str], bo
     :param vocabulary: the words of the documents, in lower case.
     :param knows: whether some document holds a word, in any of its forms.
     """
+    if language_of(re.findall(r"\w+", query.lower())) != ENGLISH:  # of which no list of common words is there
+        return query
 
     def correct(match: re.Match[str]) -> str:
         word = match.group().lower()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
 from rag import Answer, Done, Rag, Retrieved, Said, Searching
-from tests.conftest import MakeRag
+from tests.conftest import ROOT, MakeRag
 from tests.fakes import ScriptedModel
 
 REPLY = (
@@ -101,6 +102,35 @@ def test_small_talk_gets_one_line_with_three_questions(make_rag: MakeRag, messag
     answer = make_rag(llm=model).ask(message)
     assert "\n" not in answer.text and answer.text.count("\u201c") == 3
     assert not answer.abstained and not answer.citations and not model.asked
+
+
+@pytest.mark.parametrize("message", ["你好", "谢谢", "你是谁"])
+def test_small_talk_in_chinese_is_answered_in_chinese(make_rag: MakeRag, message: str) -> None:
+    answer = make_rag().ask(message)
+    assert "例如" in answer.text or "文档" in answer.text
+    assert answer.text.count("\u201c") == 3
+
+
+@pytest.mark.parametrize(
+    ("question", "opening"),
+    [
+        ("谁赢得了世界杯？", "文档中没有答案。"),
+        ("Zeppelin是谁发明的？", "文档中没有答案。"),
+        ("誰が会社を作りましたか", "Not in the documents."),
+        ("What is 阿里巴巴 in Quito?", "Not in the documents."),
+    ],
+)
+def test_a_chinese_question_is_declined_in_chinese(make_rag: MakeRag, question: str, opening: str) -> None:
+    for rag in (make_rag(), make_rag(llm=ScriptedModel(replies=["NOT IN THE DOCUMENTS"]))):
+        answer = rag.ask(question)
+        assert answer.abstained and answer.text == f"{opening} {answer.reason}"
+
+
+def test_every_sentence_that_is_said_in_chinese_is_said_in_english_somewhere() -> None:
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "rag").rglob("*.py"))
+    code = code.replace('"\n    "', "")
+    for english in json.loads((ROOT / "rag/answering/chinese.json").read_text("utf-8")):
+        assert f'"{english}"' in code or f"'{english}'" in code
 
 
 def abstaining(make_rag: MakeRag) -> list[Callable[[], Answer]]:

@@ -120,7 +120,7 @@ def test_without_a_manifest_it_is_unfinished(generation: Generation) -> None:
         Generation(generation.path)
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"null", b"\xff\xfe", b'{"format": 2}', b"{" * 10_000])
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"null", b"\xff\xfe", b'{"format": 3}', b"{" * 10_000])
 def test_a_manifest_that_is_none_is_damage(generation: Generation, data: bytes) -> None:
     (generation.path / MANIFEST).write_bytes(data)
 

@@ -122,7 +122,9 @@ def test_what_was_saved_answers_as_before(index: LexicalIndex, tmp_path: Path) -
 
 # --- Built from another -------------------------------------------------------------------------------------------
 
-_TEXT = st.lists(st.sampled_from("oak elm ash fir yew 1,000 \u676d\u5dde".split()), max_size=6).map(" ".join)
+_ENGLISH = st.lists(st.sampled_from("oak elm ash fir yew 1,000 \u676d\u5dde".split()), max_size=6)
+_GERMAN = st.lists(st.sampled_from("die der und oak Eiche Eichen 1,000".split()), max_size=6)
+_TEXT = (_ENGLISH | _GERMAN).map(" ".join)
 
 
 @settings(deadline=None, max_examples=60)
@@ -137,7 +139,7 @@ def test_what_is_built_from_another_equals_what_is_built_anew(
 
     built, anew = LexicalIndex.build(texts, known, places), LexicalIndex.build(texts)
 
-    for query in ("oak", "elm fir yew", "1000", "\u676d\u5dde", "box", "ash ash oak"):
+    for query in ("oak", "elm fir yew", "1000", "\u676d\u5dde", "box", "ash ash oak", "Wo ist die Eiche?"):
         assert dict(built.search(query, 20)) == pytest.approx(dict(anew.search(query, 20)))
         assert [built.idf(word) for word in words(query)] == [anew.idf(word) for word in words(query)]
         assert built.knows(query) == anew.knows(query)
@@ -202,6 +204,12 @@ def _finds(query: str, text: str) -> bool:
         ("Keller", "Keller\u2019s clock"),
         ("e-commerce", "E-Commerce"),
         ("snake", "snake_case"),
+        ("O'Brien", "Brien O"),
+        ("eau", "l\u2019eau"),
+        ("lodz", "\u0141\xf3d\u017a"),
+        ("ISPARTA", "\u0131sparta"),
+        ("\u041d\u043e\u0432\u0430\u044f", "\u043d\u043e\u0432\u044b\u0439"),
+        ("\u0643\u0650\u062a\u0627\u0628", "\u0643\u062a\u0627\u0628"),
     ],
 )
 def test_case_accents_endings_and_ornament_do_not_matter(query: str, text: str) -> None:
@@ -236,6 +244,57 @@ def test_a_chinese_word_of_two_characters_is_found_inside_a_run() -> None:
 
 def test_chinese_and_latin_in_one_run_are_told_apart() -> None:
     assert words("成立于1999年Alibaba") == ["成立", "立于", "1999", "年", "alibaba"]
+
+
+def test_a_korean_word_is_found_with_another_particle() -> None:
+    assert _finds("서울에는", "수도는 서울이다")
+    assert not _finds("부산", "수도는 서울이다")
+
+
+def test_japanese_marks_are_letters() -> None:
+    assert _finds("パン屋", "この町のパン屋です")
+    assert not _finds("バン", "この町のパン屋です")
+
+
+MIXED = [
+    "The oldest house of the town stands at the harbour.",
+    "Die ältesten Häuser der Stadt stehen am Hafen und sind aus Holz.",
+    "Las casas más antiguas de la ciudad están en el puerto.",
+    "杭州的老房子在港口",
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "place"),
+    [
+        ("Wo steht das Haus?", 1),
+        ("haus", 1),
+        ("aelteste Haeuser", 1),
+        ("¿Dónde está la casa antigua?", 2),
+        ("puertos", 2),
+        ("which houses stand?", 0),
+        ("老房子", 3),
+    ],
+)
+def test_each_passage_is_found_by_the_stems_of_its_own_language(query: str, place: int) -> None:
+    assert LexicalIndex.build(MIXED).search(query, 1)[0][0] == place
+
+
+def test_function_words_of_the_language_asked_in_find_nothing() -> None:
+    index = LexicalIndex.build(MIXED)
+
+    assert index.search("Wo ist die, und was war der?", 10) == index.search("the of and", 10) == []
+    assert index.knows("Wo ist die Stadt?") and index.knows("the house") and not index.knows("Wo ist der Bahnhof?")
+
+
+def test_the_last_german_passage_takes_the_german_stems_with_it() -> None:
+    mixed = LexicalIndex.build(MIXED)
+    places = [0, 2, 3]
+    left = LexicalIndex.build([MIXED[i] for i in places], mixed, places)
+
+    assert left.search("Wo steht das Haus?", 10) == LexicalIndex.build([MIXED[i] for i in places]).search(
+        "Wo steht das Haus?", 10
+    )
 
 
 def test_small_words_are_left_out() -> None:

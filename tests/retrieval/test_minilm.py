@@ -126,6 +126,28 @@ def test_two_halves_are_a_whole_character(int8: MiniLM) -> None:
 
 
 @slow
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("How many people live in the city?", 1.0),
+        ("杭州有多少人？", 0.0),
+        ("안녕하세요", 0.0),
+        ("Tongyi was here", 2 / 3),
+        ("?!", 1.0),
+        ("", 1.0),
+        ("\ud800", 1.0),
+    ],
+)
+def test_it_reads_the_share_of_the_words_that_its_vocabulary_has_whole(int8: MiniLM, text: str, share: float) -> None:
+    assert int8.reads(text) == pytest.approx(share)
+
+
+@slow
+def test_of_a_german_question_it_reads_the_lesser_part(int8: MiniLM) -> None:
+    assert 0.1 < int8.reads("Wie viele Einwohner hatte die Stadt im letzten Jahrhundert?") < 0.6
+
+
+@slow
 def test_many_threads_get_what_one_gets(folder: Path) -> None:
     minilm = MiniLM(folder)
     texts = [f"{text[:200]} {i}" for i in range(4) for text in TEXTS]

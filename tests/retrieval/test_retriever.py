@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rag import CorpusError, Rag, Settings
+from rag.retrieval.embedding import Embedder
 from tests.conftest import BAKERY, HARBOUR, MUSEUM, MakeRag
 from tests.fakes import HashingEmbeddings
 
@@ -47,6 +48,17 @@ def test_k_hits_come_where_the_corpus_has_them(town: Rag, k: int) -> None:
     total = sum(info.passages for info in town.documents())
 
     assert len(town.search("zeppelin", k=k)) == min(k, total)
+
+
+def test_the_less_the_model_reads_the_more_shared_words_count(town: Rag, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Embedder, "reads", lambda self, text: 0.0)
+    hits = town.search("windows of house 7", k=10)
+
+    scores = [hit.sparse_score or 0.0 for hit in hits]
+    assert hits[0].sparse_rank == 1 and scores == sorted(
+        scores, reverse=True
+    )  # equal ones in the order of dense search
+    assert len(town.search("zeppelin", k=10)) == 10
 
 
 def test_fewer_hits_are_the_beginning_of_more(town: Rag) -> None:

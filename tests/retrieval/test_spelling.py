@@ -30,6 +30,8 @@ def test_a_word_near_one_of_the_documents_is_mended(query: str, mended: str) -> 
     [
         "How often was Quark downloaded?",  # all known
         "Which quarks did physicists download?",  # another form of a known word
+        "Wie strenghts die dwonloads?",  # other languages have no list of common words
+        "\u00dcquarkk",  # the rest of a word is none
         "What strengthens steel?",  # common English, though one letter from a word of the documents
         "Who is Xyzzyqwert?",  # near nothing
         "qrk 1688 \u4f60\u597d ??",  # too short, no letters
