@@ -53,15 +53,10 @@ def _plain(text: str) -> str:
     return _MARKS.sub("", unicodedata.normalize("NFKC", composed).casefold())
 
 
-def _terms(text: str) -> list[str]:
-    """The words of a text as they are indexed, stemmed and marked by the rules of its language."""
-    forms = _forms(text)
-    language = language_of(forms)
-    return [_marked(stem, language) for stem in stems(forms, language) if stem]
-
-
-def _marked(stem: str, language: str) -> str:
-    return f"{stem}:{language}" if stem and language != ENGLISH else stem
+def _terms(forms: Sequence[str], language: str) -> list[str]:
+    """What words are indexed as: their stems, marked by the language where it is not English; "" as in `stems`."""
+    found = stems(forms, language)
+    return found if language == ENGLISH else [stem and f"{stem}:{language}" for stem in found]
 
 
 class LexicalIndex:
@@ -91,7 +86,10 @@ class LexicalIndex:
         :param places: for each text its position in `known`, or None.
         """
         old = np.array([-1 if place is None else place for place in places or [None] * len(texts)], dtype=np.int64)
-        counted = {row: Counter(_terms(texts[row])) for row in np.flatnonzero(old < 0).tolist()}
+        counted = {
+            row: Counter(filter(None, _terms(forms := _forms(texts[row]), language_of(forms))))
+            for row in np.flatnonzero(old < 0).tolist()
+        }
         numbers = dict(known._numbers) if known else {}
         for term in (term for counts in counted.values() for term in counts):
             numbers.setdefault(term, len(numbers))
@@ -132,7 +130,7 @@ class LexicalIndex:
 
     def idf(self, word: str) -> float:
         """How telling a word of `words` is: log(1 + (N - n + 0.5) / (n + 0.5)), n the passages that hold it."""
-        return self._idf(len(self._of([word, *(_marked(stems([word], one)[0], one) for one in self._languages[1:])])))
+        return self._idf(len(self._of([word, *(_terms([word], other)[0] for other in self._languages[1:])])))
 
     def _idf(self, n: int) -> float:
         return math.log(1 + (self._size - n + 0.5) / (n + 0.5))
@@ -145,7 +143,7 @@ class LexicalIndex:
         """For each word of a query the terms that stand for it: its stem in each language of the passages."""
         forms = _forms(query)
         own = stems(forms, language_of(forms, self._languages))
-        stemmed = [[_marked(stem, one) for stem in stems(forms, one)] for one in self._languages]
+        stemmed = [_terms(forms, language) for language in self._languages]
         return [tuple(filter(None, terms)) for kept, *terms in zip(own, *stemmed, strict=True) if kept and any(terms)]
 
     def _of(self, terms: Iterable[str]) -> Table:

@@ -55,9 +55,7 @@ def test_the_less_the_model_reads_the_more_shared_words_count(town: Rag, monkeyp
     hits = town.search("windows of house 7", k=10)
 
     scores = [hit.sparse_score or 0.0 for hit in hits]
-    assert hits[0].sparse_rank == 1 and scores == sorted(
-        scores, reverse=True
-    )  # equal ones in the order of dense search
+    assert hits[0].sparse_rank == 1 and scores == sorted(scores, reverse=True)  # equal ones by dense search
     assert len(town.search("zeppelin", k=10)) == 10
 
 
