@@ -1,6 +1,7 @@
 # make chat     the page, on http://127.0.0.1:7860
 # make test     the whole test suite
 # make torture  the index under kill -9, damage, a full disk and two writers: 10 minutes
+# make bench*   what makes the README's figures
 # make check    lint, types and the fast tests
 # make install  the part that all share: .venv, complete and up to date
 #
@@ -18,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := .venv/.complete$(if $(EXTRAS),-$(EXTRAS))
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
-.PHONY: chat test torture check lint bench install clean
+.PHONY: chat test torture check lint bench bench-retrieval install clean
 
 chat: install
 	@$(BIN)/rag serve --port $(PORT)
@@ -42,6 +43,10 @@ bench: install
 	@$(BIN)/python -m benchmarks.grounding
 	@$(BIN)/python -m benchmarks.embedding --quality
 	@$(BIN)/python -m benchmarks.index
+
+# The sets are not shipped: benchmarks/retrieval.py says which, and what to do where they are missing.
+bench-retrieval: install
+	@$(BIN)/python -m benchmarks.retrieval
 
 install: $(STAMP)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rag.errors import (
         ConfigError,
         CorpusError,
+        DatasetError,
         EmbedderMismatch,
         EmptyDocument,
         IndexBusy,
@@ -34,16 +35,16 @@ _HOMES = {
     "rag.answering.types": "Answer Answerer Citation Done Retrieved Said Searching Sentence Support",
     "rag.documents.types": "Document Passage",
     "rag.engine": "Rag",
-    "rag.errors": "ConfigError CorpusError EmbedderMismatch EmptyDocument IndexBusy IndexMissing ModelError"
-    " ModelTimeout ModelUnavailable RagError StoreError UnreadableDocument UnsupportedFormat",
+    "rag.errors": "ConfigError CorpusError DatasetError EmbedderMismatch EmptyDocument IndexBusy IndexMissing"
+    " ModelError ModelTimeout ModelUnavailable RagError StoreError UnreadableDocument UnsupportedFormat",
     "rag.retrieval.types": "DocumentInfo Hit IngestReport",
     "rag.settings": "Settings",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
-    "Answer", "Answerer", "Citation", "ConfigError", "CorpusError", "Document", "DocumentInfo", "Done",
-    "EmbedderMismatch", "EmptyDocument", "Hit", "IndexBusy", "IndexMissing", "IngestReport", "ModelError",
+    "Answer", "Answerer", "Citation", "ConfigError", "CorpusError", "DatasetError", "Document", "DocumentInfo",
+    "Done", "EmbedderMismatch", "EmptyDocument", "Hit", "IndexBusy", "IndexMissing", "IngestReport", "ModelError",
     "ModelTimeout", "ModelUnavailable", "Passage", "Rag", "RagError", "Retrieved", "Said", "Searching", "Sentence",
     "Settings", "StoreError", "Support", "UnreadableDocument", "UnsupportedFormat",
 ]  # fmt: skip

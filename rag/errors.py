@@ -5,6 +5,7 @@
       CorpusError      UnsupportedFormat, UnreadableDocument, EmptyDocument
       StoreError       IndexMissing, IndexBusy, EmbedderMismatch
       ModelError       ModelUnavailable, ModelTimeout
+      DatasetError
 
 A caller's mistake (an empty question, k below 1) is a ValueError and is not part of the tree.
 Every message says what happened, to what, and what to do next.
@@ -61,3 +62,7 @@ class ModelUnavailable(ModelError):
 
 class ModelTimeout(ModelError):
     """The model did not answer in time."""
+
+
+class DatasetError(RagError):
+    """A set of questions to evaluate with, or a file of results, is missing or malformed."""

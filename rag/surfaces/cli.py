@@ -23,6 +23,7 @@ from rag.surfaces.terminal import Streamed, marked, note, prepare, progress, put
 if TYPE_CHECKING:
     from rag.answering.types import Turn
     from rag.engine import Rag
+    from rag.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -171,6 +172,32 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command("eval")
+def evaluate_set(
+    paths: Annotated[list[Path], typer.Argument(help="A set of questions, or a CSV or JSONL file of your own.")],
+    compare: Annotated[bool, typer.Option("--compare", help="Compare two results of --json: A.json B.json.")] = False,
+    retrieval_only: Annotated[bool, typer.Option("--retrieval-only", help="Search, but do not answer.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take so many questions, by a fixed draw.")] = None,
+    corpus: Corpus = None,
+    index: Index = None,
+    llm: Llm = None,
+    as_json: Json = False,
+) -> None:
+    """Measure retrieval and answers on questions whose answers are known; or compare two such results."""
+    from rag.evaluation import report
+    from rag.evaluation.runner import evaluate
+
+    if len(paths) != (2 if compare else 1):
+        raise typer.BadParameter("give one PATH to measure, or --compare and two results of --json")
+    if compare:
+        found = report.compared(*paths)
+        put(found if as_json else report.comparison_table(found))
+        return
+    given, answers = _settings(corpus, index, llm), not retrieval_only
+    found = evaluate(paths[0], given, progress(), corpus=corpus, index=index, answers=answers, limit=limit)
+    put(found if as_json else report.table(found))
+
+
 def main() -> None:
     """Run a command; whatever goes wrong becomes one line on stderr and an exit status."""
     prepare()
@@ -197,14 +224,18 @@ def main() -> None:
 
 @contextmanager
 def _rag(corpus: Path | None, index: Path | None, llm: str | None) -> Iterator[Rag]:
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from rag.engine import Rag
+
+    with Rag(_settings(corpus, index, llm), progress=progress()) as rag:
+        yield rag
+
+
+def _settings(corpus: Path | None, index: Path | None, llm: str | None) -> Settings:
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from rag.settings import Settings
 
     given: dict[str, Any] = {"corpus_dir": corpus, "index_dir": index, "llm": llm or None}
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    with Rag(settings, progress=progress()) as rag:
-        yield rag
+    return Settings(**{name: value for name, value in given.items() if value is not None})
 
 
 def _typed() -> str:

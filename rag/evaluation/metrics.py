@@ -1,0 +1,97 @@
+"""The measures: of rankings, of passages, of answers, and how sure a mean is. Knows nothing of Rag."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
+
+import numpy as np
+
+from rag.errors import ConfigError
+from rag.evaluation.datasets import Region
+
+Values = dict[str, float]
+
+_RESAMPLES = 2000
+
+
+def ranking(rankings: Mapping[str, Sequence[str]], relevant: Mapping[str, Mapping[str, int]]) -> dict[str, Values]:
+    """For each query nDCG@10, recall@5 and MRR@10 as trec_eval has them, and all@8: whether all gold is there.
+
+    :param rankings: query to sources, best first, each once.
+    :param relevant: query to sources with their grades; for each of these queries there is a ranking.
+    :raises ConfigError: ir_measures is not installed, as on Linux on ARM.
+    """
+    try:
+        import ir_measures
+        from ir_measures import RR, R, nDCG
+    except ImportError as error:
+        advice = (
+            "Run `.venv/bin/pip install ir_measures`, which needs a compiler on ARM, or use an x86-64 machine or a Mac."
+        )
+        raise ConfigError(f"ir_measures, which rankings are scored by, cannot be loaded ({error}). {advice}") from error
+    names = {nDCG @ 10: "nDCG@10", R @ 5: "recall@5", RR @ 10: "MRR@10"}
+    run = {query: {source: -float(at) for at, source in enumerate(found)} for query, found in rankings.items()}
+    values: dict[str, Values] = {query: dict.fromkeys(names.values(), 0.0) for query in relevant}
+    for one in ir_measures.iter_calc(list(names), relevant, run) if relevant else ():
+        values[one.query_id][names[one.measure]] = one.value
+    all_8 = {query: float(gold.keys() <= set(rankings[query][:8])) for query, gold in relevant.items()}
+    return {query: {**found, "all@8": all_8[query]} for query, found in values.items()}
+
+
+def span_values(found: Sequence[Region], evidence: Sequence[Region]) -> Values:
+    """Recall, precision and IoU of characters, as Chroma's report on chunking defines them.
+
+    Overlaps, and passages of other documents, count in full among what was retrieved.
+    """
+    retrieved, wanted = (sum(end - start for _, start, end in regions) for regions in (found, evidence))
+    hit = len(_characters(found) & _characters(evidence))
+    return {
+        "span recall@5": hit / wanted,
+        "span precision@5": hit / retrieved if retrieved else 0.0,
+        "span IoU@5": hit / (retrieved + wanted - hit),
+        "characters@5": float(retrieved),
+    }
+
+
+def holds_expected(text: str, answers: Iterable[str]) -> float:
+    """1 where the text holds one of the answers, whatever the case and the white space."""
+    return float(any(_plain(answer) in _plain(text) for answer in answers))
+
+
+def citation_values(cited: Collection[object], wanted: Collection[object]) -> Values:
+    """Precision, recall and F1 of what is cited, documents or characters; no precision where nothing is cited."""
+    both = len(set(cited) & set(wanted))
+    precision = {"citation precision": both / len(cited)} if cited else {}
+    return {**precision, "citation recall": both / len(wanted), "citation F1": 2 * both / (len(cited) + len(wanted))}
+
+
+def citation_characters(cited: Iterable[Region], selected: Iterable[Iterable[Region]]) -> Values:
+    """The same by characters, against the annotator who agrees best."""
+    characters = _characters(cited)
+    against = (citation_values(characters, _characters(regions)) for regions in selected)
+    return max(against, key=lambda values: values["citation F1"])
+
+
+def means(rows: Iterable[Values]) -> dict[str, Values]:
+    """Each measure's mean and interval, over the questions that have it."""
+    columns: dict[str, list[float]] = {}
+    for name, value in chain.from_iterable(row.items() for row in rows):
+        columns.setdefault(name, []).append(value)
+    return {name: interval(column) for name, column in columns.items()}
+
+
+def interval(values: Sequence[float]) -> Values:
+    """The mean with its 95 % percentile bootstrap interval; of differences in pairs, the paired interval."""
+    array = np.asarray(values, dtype=np.float64)
+    chosen = np.random.default_rng(0).integers(len(array), size=(_RESAMPLES, len(array)))
+    low, high = np.percentile(array[chosen].mean(axis=1), [2.5, 97.5])
+    return {"mean": float(array.mean()), "low": float(low), "high": float(high), "n": len(array)}
+
+
+def _characters(regions: Iterable[Region]) -> set[tuple[str, int]]:
+    return {(source, at) for source, start, end in regions for at in range(start, end)}
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
