@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from rag.answering.expected import expected, offers
 from rag.answering.types import Evidence, Question, Reading, ScoredSentence
-from rag.retrieval.embedding import Embedder, Vectors
+from rag.retrieval.embedding import Embedder
 from rag.retrieval.lexical import LexicalIndex, words
-from rag.retrieval.types import Hit
+from rag.retrieval.types import Hit, Vectors
 
 # For a sentence, with title and section in front: cosine, share of the question's words that it holds (by idf); then
 # the fused score of its passage, and whether it offers the kind of value that is asked for.

@@ -27,7 +27,7 @@ import numpy as np
 
 from rag.errors import StoreError
 from rag.retrieval.disk import acquire
-from rag.retrieval.embedding import Vectors
+from rag.retrieval.types import Vectors
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client

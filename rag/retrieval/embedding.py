@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
-from numpy.typing import NDArray
 
 from rag.errors import ConfigError, ModelError, ModelUnavailable, RagError
 from rag.retrieval.bundled import BUNDLED_MODEL
-from rag.retrieval.minilm import PRECISIONS, MiniLM, Precision
+from rag.retrieval.late import WINDOW
+from rag.retrieval.minilm import DIMENSIONS, PRECISIONS, MiniLM, Precision
+from rag.retrieval.types import Vectors
 from rag.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from sentence_transformers import SentenceTransformer
-
-Vectors = NDArray[np.float32]
 
 _BUNDLED_NAMES = {BUNDLED_MODEL, f"sentence-transformers/{BUNDLED_MODEL}"}
 PROBE = "The quick brown fox jumps over the lazy dog."
@@ -109,6 +108,20 @@ class Embedder:
         row: Vectors = self._remembered([text], self._embed_query, "query")[0]
         return row
 
+    def asked(self, query: str) -> tuple[Vectors, Vectors]:
+        """The vector of a query, (dimensions,), and those of its tokens, (tokens, dimensions): 0 in a foreign model."""
+        if not isinstance(self._embeddings, MiniLM):
+            vector = self.query(query)
+            return vector, np.zeros((0, len(vector)), dtype=np.float32)
+        vector, tokens = self._embeddings.asked(query)
+        self._remembered([query], lambda _: vector[None], "query")
+        return vector, tokens
+
+    @property
+    def dimensions(self) -> int:
+        """How long the vectors are; for a foreign model it is asked."""
+        return DIMENSIONS if isinstance(self._embeddings, MiniLM) else len(self.query(PROBE))
+
     def reads(self, text: str) -> float:
         """The share of a text's words that the model knows, as far as that can be told."""
         return self._embeddings.reads(text) if isinstance(self._embeddings, MiniLM) else 1.0
@@ -148,14 +161,19 @@ class Embedder:
 
     def texts(self, texts: Sequence[str]) -> Vectors:
         """The vectors of some texts, (len(texts), dimensions)."""
-        rows = [rows for _, rows in self.batches(texts)]
+        rows = [self._documents(batch) for batch in _batches(texts)]
         return np.concatenate(rows) if rows else np.zeros((0, 0), dtype=np.float32)
 
-    def batches(self, texts: Sequence[str]) -> Iterator[tuple[list[str], Vectors]]:
-        """The texts, some at a time, with their vectors."""
-        for at in range(0, len(texts), _BATCH):
-            batch = list(texts[at : at + _BATCH])
-            yield batch, self._embed(partial(self._embeddings.embed_documents, batch), len(batch))
+    def rows(self, texts: Sequence[str]) -> Iterator[tuple[list[str], Vectors]]:
+        """The texts, some at a time, with what an index keeps of each: the vector, and with the bundled model the
+        windows for late interaction behind it.
+        """
+        for batch in _batches(texts):
+            bundled = self._embeddings if isinstance(self._embeddings, MiniLM) else None
+            yield batch, bundled.rows(batch) if bundled else self._documents(batch)
+
+    def _documents(self, texts: list[str]) -> Vectors:
+        return self._embed(partial(self._embeddings.embed_documents, texts), len(texts))
 
     def named(self, name: str) -> Embedder | None:
         """The embedder of this name: this one, or the bundled model at another precision; else None."""
@@ -184,4 +202,8 @@ class Embedder:
 
 
 def _name(precision: Precision) -> str:
-    return f"{BUNDLED_MODEL}:{precision}"
+    return f"{BUNDLED_MODEL}:{precision}:{WINDOW}"
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
+    return (list(texts[at : at + _BATCH]) for at in range(0, len(texts), _BATCH))

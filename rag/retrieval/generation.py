@@ -6,6 +6,7 @@ documents.jsonl   the extracted texts, against which all offsets count
 passages.jsonl    where the passages and their sentences lie
 chroma/           dense search
 lexical/          sparse search
+embedded.rows     for each passage its vector, and what else the model gave
 """
 
 from __future__ import annotations
@@ -17,20 +18,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+import numpy as np
 
 from rag.documents.types import Document, Passage, Span
 from rag.errors import StoreError
 from rag.retrieval import chroma
 from rag.retrieval.chroma import DenseIndex
 from rag.retrieval.disk import digest, sync, write_whole
-from rag.retrieval.embedding import Vectors
 from rag.retrieval.lexical import LexicalIndex
+from rag.retrieval.types import Vectors
 
 Row = dict[str, Any]  # one line of JSON
 
-FORMAT = 3  # another layout on disk gets another number, and the index is built anew
+FORMAT = 4  # another layout on disk gets another number, and the index is built anew
 MANIFEST = "manifest.json"
+_EMBEDDED = "embedded.rows"
 _PLACE = ("source", "section", "page", "sentences")  # of a passage; the rest follows from the document
 _MAX_CHURN = 0.2  # share of the passages that may have come and gone before Chroma's graph is built anew
 _ROOMS = (Path(os.environ.get("TMPDIR", "/tmp")), Path("/dev/shm"))  # where there may be room when the disk is full
@@ -49,6 +53,7 @@ class Manifest:
     """What a generation was built from and with."""
 
     embedder: str
+    dimensions: int  # of a vector
     splitter: str
     chroma: str
     files: Mapping[str, tuple[int, int, str]]  # source to size, mtime in ns and SHA-256, for all files seen
@@ -88,7 +93,7 @@ class Generation:
         """
         if self.manifest.chroma != chroma.VERSION:
             raise Outdated(f"{self.path} was written by Chroma {self.manifest.chroma}, this is {chroma.VERSION}")
-        _ = self.position, self.sharing, self.lexical, self.dense
+        _ = self.position, self.sharing, self.lexical, self.dense, self._embedded
         self.loaded = True
 
     @cached_property
@@ -122,9 +127,20 @@ class Generation:
         """Dense search."""
         return DenseIndex(self.path / "chroma", [self.path.parent, *_ROOMS])
 
+    @cached_property
+    def _embedded(self) -> BinaryIO:
+        return (self.path / _EMBEDDED).open("rb", buffering=0)  # mapped, a file cut short would kill the process
+
+    def rows(self, positions: Sequence[int]) -> Vectors:
+        """What the model gave for some passages, (len(positions), width): vectors, then windows where there are any."""
+        file, size = self._embedded.fileno(), len(self.passages)
+        width = os.fstat(file).st_size // size
+        data = b"".join(os.pread(file, width, position * width) for position in positions)
+        return np.frombuffer(data, dtype=np.float32).reshape(len(positions), -1)
+
     def vectors(self, passages: Sequence[Passage]) -> Vectors:
         """The vectors of some passages, (len(passages), dimensions)."""
-        return self.dense.vectors([passage.text_id for passage in passages])
+        return self.rows([self.position[passage.id] for passage in passages])[:, : self.manifest.dimensions]
 
     def holds(self, source: str) -> bool:
         """Whether anything of a document can be found."""
@@ -135,6 +151,8 @@ class Generation:
         """Let go of the files."""
         if "dense" in self.__dict__:
             self.dense.close()
+        if "_embedded" in self.__dict__:
+            self._embedded.close()
 
     def _passage(self, row: Row) -> Passage:
         sentences = tuple(Span(*span) for span in row["sentences"])
@@ -149,7 +167,7 @@ class NewGeneration:
 
     documents: Sequence[Document]
     passages: Sequence[Passage]
-    vectors: Vectors
+    rows: Vectors
     manifest: Manifest
 
     def write(self, path: Path, known: Generation | None) -> None:
@@ -163,8 +181,11 @@ class NewGeneration:
         _write_lines(path / "passages.jsonl", [{name: getattr(one, name) for name in _PLACE} for one in self.passages])
         texts = [passage.embedding_text for passage in self.passages]
         ids = [passage.id for passage in self.passages]
+        numbers = {document.source: number for number, document in enumerate(self.documents)}
+        owners = [numbers[passage.source] for passage in self.passages]
         places = [known.position.get(id) for id in ids] if known else []
-        LexicalIndex.build(texts, known.lexical if known else None, places).save(path / "lexical")
+        LexicalIndex.build(texts, owners, known.lexical if known else None, places).save(path / "lexical")
+        (path / _EMBEDDED).write_bytes(self.rows.tobytes())
         churn = self._write_dense(path / "chroma", known)
         written = sorted(path.rglob("*"))
         for file in (*written, path):
@@ -179,11 +200,12 @@ class NewGeneration:
         old = known.sharing if known else {}
         new = {id: places[0] for id, places in _sharing(self.passages).items()}
         gone, come = [id for id in old if id not in new], [id for id in new if id not in old]
+        vectors = self.rows[:, : self.manifest.dimensions]
         churn = (known.manifest.churn if known else 0) + len(gone) + len(come)
         if known is None or churn > _MAX_CHURN * len(old) or known.flaw():  # opened long ago, maybe
-            chroma.write(path, list(new), self.vectors[list(new.values())])
+            chroma.write(path, list(new), vectors[list(new.values())])
             return 0
-        chroma.update(known.path / "chroma", path, gone, come, self.vectors[[new[id] for id in come]])
+        chroma.update(known.path / "chroma", path, gone, come, vectors[[new[id] for id in come]])
         return churn
 
     def _prove(self, path: Path, ids: Sequence[str]) -> None:

@@ -20,10 +20,10 @@ from rag.documents.splitting import SPLITTER, split
 from rag.documents.types import Document, Passage
 from rag.errors import CorpusError, EmbedderMismatch, StoreError
 from rag.retrieval import chroma
-from rag.retrieval.embedding import PROBE, Embedder, Vectors
+from rag.retrieval.embedding import PROBE, Embedder
 from rag.retrieval.generation import FORMAT, Generation, Manifest, NewGeneration
 from rag.retrieval.index import IndexFolder
-from rag.retrieval.types import IngestReport
+from rag.retrieval.types import IngestReport, Vectors
 from rag.retrieval.vectors import VectorStore
 
 WAIT_S = 600  # for another process that is writing
@@ -107,13 +107,14 @@ class Ingestion:
         passages = self._split(documents, known)
         if not passages:
             raise CorpusError(f"None of the {len(files)} files in {self.corpus.path} holds any text but marks.")
-        vectors, embedded = self._vectors(passages, embedder)
-        manifest = Manifest(embedder.name, SPLITTER, chroma.VERSION, files, failed, len(passages), embedder.probe)
-        _check_space(self.folder.path, documents, vectors)
+        rows, embedded = self._rows(passages, embedder)
+        made = embedder.name, embedder.dimensions, SPLITTER, chroma.VERSION
+        manifest = Manifest(*made, files, failed, len(passages), embedder.probe)
+        _check_space(self.folder.path, documents, rows)
         generation = self.folder.next()
         try:
             self.progress("writing", 0, len(passages))
-            NewGeneration(list(documents.values()), passages, vectors, manifest).write(generation, known)
+            NewGeneration(list(documents.values()), passages, rows, manifest).write(generation, known)
             self.folder.switch(generation)
         except (OSError, StoreError) as error:
             raise StoreError(
@@ -137,14 +138,14 @@ class Ingestion:
             passages += split_before.get(source, []) if unchanged else split(document)
         return passages
 
-    def _vectors(self, passages: list[Passage], embedder: Embedder) -> tuple[Vectors, int]:
-        """The vectors of the passages, and how many were not known yet. Each batch is kept as soon as it is made."""
+    def _rows(self, passages: list[Passage], embedder: Embedder) -> tuple[Vectors, int]:
+        """The rows of the passages, and how many were not known yet. Each batch is kept as soon as it is made."""
         store = self._store(embedder)
         texts = list(dict.fromkeys(passage.embedding_text for passage in passages))
         found = store.find(texts)
         new = [text for text in texts if text not in found]
         done = 0
-        for batch, rows in embedder.batches(new):
+        for batch, rows in embedder.rows(new):
             store.add(batch, rows)
             found |= dict(zip(batch, rows, strict=True))
             done += len(batch)
@@ -199,10 +200,10 @@ def _digests(files: Files) -> dict[str, str]:
     return {source: digest for source, (_, _, digest) in files.items()}
 
 
-def _check_space(folder: Path, documents: Documents, vectors: Vectors) -> None:
+def _check_space(folder: Path, documents: Documents, rows: Vectors) -> None:
     """:raises StoreError: a generation would not fit: better said now than found out halfway."""
     # Measured on 20,000 passages: 1.7 times the vectors, for Chroma, and 2.2 times the text, with its postings.
-    needed = 1.8 * vectors.nbytes + 2.3 * sum(len(document.text) for document in documents.values()) + 500_000
+    needed = 1.8 * rows.nbytes + 2.3 * sum(len(document.text) for document in documents.values()) + 500_000
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise StoreError(

@@ -13,7 +13,7 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
-from numpy.typing import NDArray
 
 from rag.errors import ModelUnavailable
 from rag.retrieval import disk, minilm_graph
 from rag.retrieval.bundled import BUNDLED_MODEL, bundled_model_folder, bundled_model_path
+from rag.retrieval.late import packed, unit
+from rag.retrieval.types import Vectors
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -36,7 +37,6 @@ log = logging.getLogger(__name__)
 
 Precision = Literal["int8", "fp32"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
-Vectors = NDArray[np.float32]
 
 DIMENSIONS = 384
 _DIGEST_BYTES = 32
@@ -68,14 +68,27 @@ class MiniLM(Embeddings):
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """The vectors of some texts, (len(texts), 384), float32, unit rows; of each the first 256 tokens count."""
-        embed = self._load().vector
-        vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
+        loaded = self._load()
+        return self._mapped(lambda text: loaded.run(text)[0], texts)
+
+    def rows(self, texts: Sequence[str]) -> Vectors:
+        """As `vectors`, with what late interaction needs behind each, (len(texts), 384 + 1152)."""
+        loaded = self._load()
+        return self._mapped(lambda text: packed(*loaded.run(text)), texts)
+
+    def asked(self, query: str) -> tuple[Vectors, Vectors]:
+        """The vector of a query, (384,), and those of its tokens, (tokens, 384); all of length 1."""
+        vector, states = self._load().run(query)
+        return vector, unit(states[1:-1])  # without the tokens that mark beginning and end
+
+    def _mapped(self, embed: Callable[[str], Vectors], texts: Sequence[str]) -> Vectors:
+        rows: list[Vectors] = [np.zeros(0, dtype=np.float32)] * len(texts)
         longest_first = sorted(range(len(texts)), key=lambda i: -len(texts[i]))  # else one thread ends late
         threads = min(_cores(), len(texts)) or 1
         with ThreadPoolExecutor(threads, "minilm") as pool:  # not kept: it would not survive a fork
             for i, row in zip(longest_first, pool.map(embed, [texts[i] for i in longest_first]), strict=True):
-                vectors[i] = row
-        return vectors
+                rows[i] = row
+        return np.stack(rows) if rows else np.zeros((0, DIMENSIONS), dtype=np.float32)
 
     def reads(self, text: str) -> float:
         """The share of a text's words that the vocabulary has whole: 0.94 of English questions, 0.5 of Spanish, 0 of
@@ -125,11 +138,11 @@ class _Running:
         tokenizer.enable_truncation(minilm_graph.MAX_TOKENS)
         return _Running(tokenizer, session)
 
-    def vector(self, text: str) -> Vectors:
-        """The vector of one text, (384,)."""
+    def run(self, text: str) -> tuple[Vectors, Vectors]:
+        """The vector of one text, (384,), and the last states of its tokens, (tokens, 384)."""
         ids = self.tokenizer.encode(_well_formed(text)).ids
-        row: Vectors = self.session.run(None, {"ids": np.array([ids], dtype=np.int64)})[0][0]
-        return row
+        vectors, states = self.session.run(["vectors", "states"], {"ids": np.array([ids], dtype=np.int64)})
+        return vectors[0], states[0]
 
 
 @dataclass(frozen=True, slots=True)

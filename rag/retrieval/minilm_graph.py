@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 
-VERSION = 1  # of the graph: raise it with any change that changes vectors
+VERSION = 2  # of the graph: raise it with any change that changes vectors
 MAX_TOKENS = 256
 _OPSET, _IR_VERSION = 20, 10
 _OUTLIER = 99  # its values before gamma and beta come near the most that LayerNorm can give, sqrt(384) = 19.6
@@ -68,13 +68,19 @@ class _Graph:
         x = self._normed(self._embedded(), "embeddings.LayerNorm")
         for number in range(self._config["num_hidden_layers"]):
             x = self._layer(x, f"encoder.layer.{number}")
+        x = self._node("Identity", x, output="states")
         mean = self._node("ReduceMean", x, _axes(1), keepdims=0)
         self._node("LpNormalization", mean, axis=-1, p=2, output="vectors")
         graph = helper.make_graph(
             self._nodes,
             "MiniLM",
             [helper.make_tensor_value_info("ids", TensorProto.INT64, ["texts", "tokens"])],
-            [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["texts", self._config["hidden_size"]])],
+            [
+                helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["texts", self._config["hidden_size"]]),
+                helper.make_tensor_value_info(
+                    "states", TensorProto.FLOAT, ["texts", "tokens", self._config["hidden_size"]]
+                ),
+            ],
             self._constants,
         )
         opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("com.microsoft", 1)]

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rag.documents.types import Passage, Span
+
+Vectors = NDArray[np.float32]  # in rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,9 @@ class Hit:
     dense_rank: int | None = None
     dense_score: float | None = None  # cosine, in [-1, 1]
     sparse_rank: int | None = None
-    sparse_score: float | None = None  # BM25, above 0
+    sparse_score: float | None = None  # BM25
+    late_score: float | None = None  # late interaction, in [-1, 1]; 0 with a foreign embedding model
+    bridged_from: str | None = None  # the id of the passage that names this one and brought it forward
 
     @staticmethod
     def of(passage: Passage, **found: Any) -> Hit:

@@ -16,7 +16,7 @@ import numpy as np
 
 from rag.errors import StoreError
 from rag.retrieval.disk import write_whole
-from rag.retrieval.embedding import Vectors
+from rag.retrieval.types import Vectors
 
 _KEY = 20  # bytes of a text's digest
 _CHECK = 4  # bytes of CRC-32
