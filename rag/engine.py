@@ -101,7 +101,7 @@ class Rag:
         if intent == "overview":
             asked = Question(text, text, "overview", turns)
         else:
-            whole = condense(text, turns)
+            whole = self._resolved(text, turns, generation)
             alone = "" if whole == text else _in_its_spelling(text, generation)
             asked = Question(text, _in_its_spelling(whole, generation), "fact", turns, alone)
         yield Searching(asked.query)
@@ -120,7 +120,7 @@ class Rag:
             raise ValueError(f"k must be a whole number of at least 1, not {k!r}")
         text, turns, generation = self._question(query), _turns(history), self._keeper.ready()
         _check_sources(generation, sources)
-        found = _in_its_spelling(condense(text, turns), generation)
+        found = _in_its_spelling(self._resolved(text, turns, generation), generation)
         return HybridRetriever(generation, matching(generation, self._embedder)).search(found, k, sources)
 
     def check(self, claim: str, texts: Sequence[str]) -> Support:
@@ -230,6 +230,10 @@ class Rag:
         if len(seen) > (limit := self.settings.max_question_chars):
             raise ValueError(f"the question has {len(seen):,} characters, more than {limit:,}; shorten it")
         return seen
+
+    def _resolved(self, text: str, turns: Sequence[Turn], generation: Generation) -> str:
+        """A question with what it leaves out: by the model of language where there is one, else by words alone."""
+        return (turns and self._answerer.resolve(text, turns)) or condense(text, turns, generation.lexical)
 
     def _retrieve(self, generation: Generation, question: Question, sources: Collection[str] | None) -> list[Hit]:
         retriever = HybridRetriever(generation, matching(generation, self._embedder))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from rag.answering.phrases import said
-from rag.answering.types import Declined, Draft, Evidence, Question, Reading, ScoredSentence
+from rag.answering.types import Declined, Draft, Evidence, History, Question, Reading, ScoredSentence
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.types import Hit
 
@@ -29,6 +29,10 @@ class ExtractiveAnswerer:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
+
+    def resolve(self, question: str, history: History) -> str:
+        """Nothing, as it has no model to ask."""
+        return ""
 
     def answer(self, question: Question, hits: Sequence[Hit], reading: Reading) -> Iterator[Draft | Declined]:
         """The sentences that answer, or why there are none."""

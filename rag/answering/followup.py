@@ -1,17 +1,23 @@
-"""Filling in what a follow-up leaves out, from the questions before it. No model: words only."""
+"""Filling in what a follow-up leaves out, from the conversation before it. No model: words only.
+
+What is filled in stands behind the question in brackets, where the retriever counts it half. The numbers are round
+ones from flat optima on mtrag-un and mtrag-human-subset.
+"""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 
-from rag.answering.types import History
-from rag.retrieval.lexical import words
+from rag.answering.types import History, Turn
+from rag.retrieval.lexical import LexicalIndex, words
 
 _POINTS_BACK = re.compile(
     r"(?i)\b(?:it|its|he|him|his|she|hers?|they|them|theirs?|this|that|these|those|ones|both|neither|else|another"
     r"|the (?:same|former|latter|others?))\b"
     r"|\bhow (?:many|much) (?:is|are|was|were|do|does|did|has|have|of)\b"  # of what is left out
     r"|\b(?:since when|how so|how come|what else|why not|tell me more)\b"
+    r"|[\u5b83\u5979\u8fd9]|(?<!\u5176)\u4ed6|^\u90a3|\u5462\W*$"  # it, she, this; he; "then"; "and ...?"
 )
 # What looks as if it pointed back, and does not: "factories that", "says that"; "its" and "and ... it" after a name.
 _CLAUSE = re.compile(
@@ -19,26 +25,42 @@ _CLAUSE = re.compile(
     r"|for|on|in|at|to|by|than|and|or)\b)(\w+) that\b(?=\s\w)"
 )
 _NAME = r"(?<=\s)(?<!\bin\s)(?:(?!I\b)[A-Z][\w-]+|\d{3,})"
+_NAMES = re.compile(rf"{_NAME}(?:\s{_NAME})*")
 _OWN = re.compile(rf"({_NAME}\b.*?)(?:\b(?:its|his|her|their)\b|(?<=[\w,])\s+and\b.*)")
 _OPENER = re.compile(r"\s*(?:and|or|but|so|also|what about|how about)\b", re.IGNORECASE)
+_INSTEAD = re.compile(rf"(?i:{_OPENER.pattern})\s({_NAMES.pattern})\W*")
 _ASKS = re.compile(
     r"(?i)\b(?:who|whom|whose|what|when|where|which|why|how|is|are|was|were|do|does|did|has|have|had|can|will|would"
     r"|should|give|tell|list|name|show|explain|describe|compare)\b"
 )
+_WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]{2,}")
 _FEW_WORDS = 2  # telling ones; a fragment of more stands alone
-_MAX_QUERY_CHARS = 600
+_SHARED = 0.3  # of a question's words, by idf: with so much of the conversation it goes on with it
+_FILLED_IN = 4  # words; twice as many where a question leans
+_RARE = 5.0  # idf of a word in one of 150 passages; a rarer one tells no more of what a conversation is about
+_MAX_TURNS, _MAX_TURN_CHARS = 6, 1000
 
 
-def condense(question: str, history: History) -> str:
-    """The question as it can be searched on its own: where it leans on the conversation, with the one before in front.
+def condense(question: str, history: History, lexical: LexicalIndex) -> str:
+    """The question as it can be searched: "How many teams? [rugby league]", and as it is where it stands alone."""
+    turns = [Turn(role=turn["role"], content=turn["content"][:_MAX_TURN_CHARS]) for turn in history[-_MAX_TURNS:]]
+    last = ""
+    for text in (turn["content"] for turn in turns if turn["role"] == "user"):
+        last = _instead(text, last) or (text if words(text) else last)
+    leans = _leans(question[:_MAX_TURN_CHARS])
+    if whole := _instead(question, last):
+        return whole
+    if not turns or not (leans or _goes_on(question, turns, lexical)):
+        return question
+    own = f"{last} {question}" if last and not words(question) else question
+    told = _telling(own, turns, lexical)[: _FILLED_IN * (1 + leans)]
+    return f"{own} [{' '.join(told)}]" if told else own
 
-    The question before is itself taken with what it leaned on, so that a subject is carried through several turns.
-    """
-    asked = [turn["content"] for turn in history if turn["role"] == "user" and turn["content"].strip()]
-    query = ""
-    for text in [*asked, question]:
-        query = f"{query} {text}" if query and _leans(text[:_MAX_QUERY_CHARS]) else text
-    return query if len(query) <= _MAX_QUERY_CHARS else query[-_MAX_QUERY_CHARS:].split(" ", 1)[-1]
+
+def _instead(question: str, last: str) -> str:
+    """For "And DingTalk?" the last question, asked about DingTalk; "" for other questions."""
+    new, old = _INSTEAD.fullmatch(question), _NAMES.search(last)
+    return last[: old.start()] + new[1] + last[old.end() :] if new and old else ""
 
 
 def _leans(text: str) -> bool:
@@ -48,3 +70,29 @@ def _leans(text: str) -> bool:
     telling = len(set(words(text)))
     is_fragment = bool(_OPENER.match(text)) or not _ASKS.search(text)
     return telling == 0 or (is_fragment and telling <= _FEW_WORDS)
+
+
+def _goes_on(question: str, turns: History, lexical: LexicalIndex) -> bool:
+    """Whether a question, itself without a name, is about what was spoken of."""
+    told = set(words(" ".join(turn["content"] for turn in turns)))
+    idf = {word: lexical.idf(word) for word in words(question)}
+    return not _NAMES.search(question) and sum(idf[word] for word in idf if word in told) >= _SHARED * sum(idf.values())
+
+
+def _telling(question: str, turns: History, lexical: LexicalIndex) -> list[str]:
+    """Words that the question does not hold, those that tell most of the conversation first; each round counts half."""
+    own, weights, forms, share = set(words(question)), defaultdict[str, float](float), dict[str, str](), 1.0
+    for turn in reversed(turns):
+        found = _forms(turn["content"])
+        for word, form in found.items():
+            if word not in own and lexical.knows(form):
+                weights[word] += min(lexical.idf(word), _RARE) * share
+        forms = found | forms
+        share = share / 2 if turn["role"] == "user" else share
+    return [forms[word] for word in sorted(weights, key=lambda word: -weights[word])]
+
+
+def _forms(text: str) -> dict[str, str]:
+    """The words of a text, and how each is written there."""
+    found = [(form, words(form)) for form in _WORD.findall(text)]
+    return {stem: form if len(stems) == 1 else stem for form, stems in found for stem in stems}

@@ -6,24 +6,32 @@ model writes is cut into sentences here; whether they are true is not decided he
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 
-from rag.answering.prompts import NOT_FOUND, SYSTEM, USER, numbered
+from rag.answering.prompts import FOLLOW_UP, NOT_FOUND, RESOLVE, SYSTEM, USER, numbered
 from rag.answering.segments import Segmenter
-from rag.answering.types import Declined, Draft, Question, Reading
+from rag.answering.types import Declined, Draft, History, Question, Reading
 from rag.errors import ConfigError, ModelError, ModelTimeout, ModelUnavailable
+from rag.retrieval.lexical import words
 from rag.retrieval.types import Hit
 
 if TYPE_CHECKING:
     from langchain_core.language_models.chat_models import BaseChatModel
+    from langchain_core.runnables import Runnable
 
     from rag.settings import Settings
 
+log = logging.getLogger(__name__)
+
 _PROMPT = ChatPromptTemplate.from_messages([("system", SYSTEM), MessagesPlaceholder("history"), ("human", USER)])
+_RESOLVING = ChatPromptTemplate.from_messages([("system", RESOLVE), ("human", FOLLOW_UP)])
 _MAX_HISTORY = 6  # turns that the model is shown
+_MAX_RESOLVED_CHARS = 600  # longer is no question
 _MAX_REPLY_CHARS = 20_000  # a model that repeats itself without end is left there
 _THINKING, _THOUGHT = "<think>", "</think>"  # some models write what they think before what they say
 
@@ -34,6 +42,22 @@ class LLMAnswerer:
     def __init__(self, model: BaseChatModel, name: str) -> None:
         self.name = name
         self._chain = _PROMPT | model
+        self._resolver = _RESOLVING | model
+
+    def resolve(self, question: str, history: History) -> str:
+        """The question, and in brackets as the model says it in full; "" where that is of no use. One short call."""
+        turns = [f"{turn['role']}: {turn['content']}" for turn in history[-_MAX_HISTORY:]]
+        pieces = _spoken(self._pieces(self._resolver, question=question, conversation="\n".join(turns)))
+        try:
+            said = "".join(islice(pieces, _MAX_RESOLVED_CHARS))  # a model that repeats itself without end is left there
+        except ModelError as error:
+            log.warning("A follow-up was resolved without the model: %s", error)
+            return ""
+        whole = " ".join(said.replace("[", "(").replace("]", ")").split())
+        if not 0 < len(whole) < _MAX_RESOLVED_CHARS:
+            log.warning("A follow-up was resolved without the model, which gave no question of usual length.")
+            return ""
+        return question if words(whole) == words(question) else f"{question} [{whole}]"
 
     def answer(self, question: Question, hits: Sequence[Hit], reading: Reading) -> Iterator[Draft | Declined]:
         """The model's sentences as it writes them, or that it found no answer.
@@ -57,7 +81,9 @@ class LLMAnswerer:
     def _drafts(self, question: Question, hits: Sequence[Hit]) -> Iterator[Draft]:
         segmenter = Segmenter()
         length = 0
-        for piece in _spoken(self._pieces(question, hits)):
+        history = [(turn["role"], turn["content"]) for turn in question.history[-_MAX_HISTORY:]]
+        values = {"passages": numbered(hits), "question": question.text, "history": history}
+        for piece in _spoken(self._pieces(self._chain, **values)):
             length += len(piece)
             yield from segmenter.feed(piece[: _MAX_REPLY_CHARS - length + len(piece)])
             if length >= _MAX_REPLY_CHARS:
@@ -66,11 +92,9 @@ class LLMAnswerer:
         if segmenter.tail:
             yield Draft("", lead=segmenter.tail)
 
-    def _pieces(self, question: Question, hits: Sequence[Hit]) -> Iterator[str]:
-        history = [(turn["role"], turn["content"]) for turn in question.history[-_MAX_HISTORY:]]
-        values = {"passages": numbered(hits), "question": question.text, "history": history}
+    def _pieces(self, chain: Runnable[Any, Any], **values: Any) -> Iterator[str]:
         try:
-            for chunk in self._chain.stream(values):
+            for chunk in chain.stream(values):
                 yield str(chunk.text)
         except Exception as error:  # every provider's package raises kinds of its own
             raise _translated(error, self.name) from error

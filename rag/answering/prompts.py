@@ -26,6 +26,14 @@ USER = """<passages>
 
 Question: {question}"""
 
+RESOLVE = """You get a conversation and the user's next question. Rewrite that question so that it can be understood \
+without the conversation: name what its pronouns and gaps stand for.
+
+- Keep its language, and its words where you can. If it is complete, or about something new, repeat it as it is.
+- Do not answer it. Reply with the question alone, on one line."""
+
+FOLLOW_UP = "<conversation>\n{conversation}\n</conversation>\n\nNext question: {question}"
+
 _FENCE = re.compile(r"<\s*(/?)\s*(passages?)\b", re.IGNORECASE)
 
 

@@ -85,6 +85,10 @@ class Answerer(Protocol):
 
     name: str
 
+    def resolve(self, question: str, history: History) -> str:
+        """A follow-up as it can be searched on its own; "" where this answerer has no way to tell."""
+        ...
+
     def answer(self, question: Question, hits: Sequence[Hit], reading: Reading) -> Iterator[Draft | Declined]:
         """The sentences of the answer one by one, or one Declined."""
         ...

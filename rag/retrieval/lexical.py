@@ -51,7 +51,7 @@ def _forms(text: str) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """A text in lower case and without accents."""
+    """A text in lower case, its characters in their usual form."""
     if text.isascii():
         return text.lower()
     composed = unicodedata.normalize("NFKC", _SIGNS.sub(" ", text)).casefold()

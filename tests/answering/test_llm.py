@@ -44,11 +44,57 @@ def test_braces_in_documents_and_questions_are_text(make_rag: MakeRag) -> None:
     assert "{harbour} has {0} berths" in str(model.asked[0][1].content)
 
 
+HISTORY = [{"role": "user", "content": "Who is Maud Ferrier?"}, {"role": "assistant", "content": "Harbour master."}]
+
+
 def test_the_conversation_is_shown_to_the_model(make_rag: MakeRag) -> None:
     rag, model = ask(make_rag, "She reports to the town council [1].")
-    history = [{"role": "user", "content": "Who is Maud Ferrier?"}, {"role": "assistant", "content": "Harbour master."}]
-    rag.ask("To whom does she report?", history=history)
-    assert [str(m.content) for m in model.asked[0][1:3]] == ["Who is Maud Ferrier?", "Harbour master."]
+    rag.ask("To whom does she report?", history=HISTORY)
+    assert [str(m.content) for m in model.asked[-1][1:3]] == ["Who is Maud Ferrier?", "Harbour master."]
+
+
+def test_a_follow_up_is_said_in_full_by_one_more_call_of_the_model(make_rag: MakeRag) -> None:
+    model = ScriptedModel(replies=["To whom does Maud\nFerrier report?", "She reports to the town council [1]."])
+    rag = make_rag(llm=model)
+    answer = rag.ask("To whom does she report?", history=HISTORY)
+    assert answer.query == "To whom does she report? [To whom does Maud Ferrier report?]"
+    assert answer.sentences[0].supported and len(model.asked) == 2
+    shown = str(model.asked[0][1].content)
+    assert "user: Who is Maud Ferrier?\nassistant: Harbour master." in shown and "To whom does she report?" in shown
+    assert rag.search("To whom does she report?", 1, history=HISTORY)[0].source == "harbour.md"
+    assert len(model.asked) == 3
+
+
+def test_a_first_question_and_a_search_for_it_need_no_further_call(make_rag: MakeRag) -> None:
+    rag, model = ask(make_rag, "The harbour has 14 berths [1].")
+    rag.ask(QUESTION)
+    rag.search(QUESTION)
+    assert len(model.asked) == 1
+
+
+def test_a_question_that_the_model_repeats_is_searched_as_it_is(make_rag: MakeRag) -> None:
+    rag, _ = ask(make_rag, "how many berths does the harbour have")
+    assert rag.ask(QUESTION, history=HISTORY).query == QUESTION
+
+
+@pytest.mark.parametrize("reply", [" ", "<think>Who is she?", "word " * 200])
+def test_where_the_model_says_nothing_of_use_a_follow_up_is_filled_in_by_words(
+    make_rag: MakeRag, caplog: pytest.LogCaptureFixture, reply: str
+) -> None:
+    rag, _ = ask(make_rag, reply)
+    assert rag.ask("To whom does she report?", history=HISTORY).query.startswith("To whom does she report? [")
+    assert "resolved without the model" in caplog.text and "word word" not in caplog.text
+
+
+def test_a_search_outlives_a_model_that_fails(make_rag: MakeRag, caplog: pytest.LogCaptureFixture) -> None:
+    rag = make_rag(llm=ScriptedModel(replies=["x"], error=ConnectionError("refused")))
+    assert rag.search("To whom does she report?", 1, history=HISTORY)[0].source == "harbour.md"
+    assert "refused" in caplog.text
+
+
+def test_brackets_and_braces_in_what_the_model_says_are_text(make_rag: MakeRag) -> None:
+    rag, _ = ask(make_rag, "To whom does {Maud} [Ferrier] report?")
+    assert rag.ask("And she?", history=HISTORY).query == "And she? [To whom does {Maud} (Ferrier) report?]"
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,14 @@ def test_fewer_hits_are_the_beginning_of_more(town: Rag) -> None:
     assert town.search("windows of a house in the harbour", k=7) == more[:7]
 
 
+def test_words_in_brackets_at_the_end_of_a_query_count_half(town: Rag) -> None:
+    def scores(query: str) -> dict[str, float]:
+        return {hit.source: hit.sparse_score for hit in town.search(query, k=100) if hit.sparse_score}
+
+    equal, half = scores("rye clocks"), scores("rye [clocks]")
+    assert half == pytest.approx({"bakery.txt": 2 * equal["bakery.txt"], "museum.md": equal["museum.md"]})
+
+
 @pytest.mark.parametrize("query", QUERIES)
 def test_ranks_and_scores_of_the_two_lists_agree_with_each_other(town: Rag, query: str) -> None:
     hits = town.search(query, k=50)
