@@ -14,11 +14,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -128,14 +129,16 @@ class Generation:
         return DenseIndex(self.path / "chroma", [self.path.parent, *_ROOMS])
 
     @cached_property
-    def _embedded(self) -> BinaryIO:
-        return (self.path / _EMBEDDED).open("rb", buffering=0)  # mapped, a file cut short would kill the process
+    def _embedded(self) -> int:
+        """The open file of `rows`: read where asked, as a mapped file that is cut short would kill the process."""
+        file = os.open(self.path / _EMBEDDED, os.O_RDONLY)
+        weakref.finalize(self, os.close, file)
+        return file
 
     def rows(self, positions: Sequence[int]) -> Vectors:
         """What the model gave for some passages, (len(positions), width): vectors, then windows where there are any."""
-        file, size = self._embedded.fileno(), len(self.passages)
-        width = os.fstat(file).st_size // size
-        data = b"".join(os.pread(file, width, position * width) for position in positions)
+        width = os.fstat(self._embedded).st_size // len(self.passages)
+        data = b"".join(os.pread(self._embedded, width, position * width) for position in positions)
         return np.frombuffer(data, dtype=np.float32).reshape(len(positions), -1)
 
     def vectors(self, passages: Sequence[Passage]) -> Vectors:
@@ -151,8 +154,6 @@ class Generation:
         """Let go of the files."""
         if "dense" in self.__dict__:
             self.dense.close()
-        if "_embedded" in self.__dict__:
-            self._embedded.close()
 
     def _passage(self, row: Row) -> Passage:
         sentences = tuple(Span(*span) for span in row["sentences"])
