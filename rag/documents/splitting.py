@@ -13,8 +13,8 @@ from rag.documents.sentences import sentence_spans
 from rag.documents.structure import Block, blocks
 from rag.documents.types import Document, Passage, Span
 
-SPLITTER = "sentences-800-v1"  # goes into the manifest: another splitter means other passages
-MAX_PASSAGE_WEIGHT = 800  # about 180 word pieces of English; MiniLM reads 256
+SPLITTER = "sentences-700-v2"  # goes into the manifest: another splitter means other passages
+MAX_PASSAGE_WEIGHT = 700  # about 160 word pieces of English; chosen on Chroma's chunking evaluation (docs/retrieval.md)
 _Place = tuple[int, tuple[str, ...], int | None]  # headings so far, as two sections may have one name; sections; page
 
 

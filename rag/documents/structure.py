@@ -20,7 +20,8 @@ _LINE = re.compile(r"[^\n]*\n?")
 _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*)$")
 _FENCE = re.compile(r" {0,3}(```+(?=[^`]*$)|~~~+)")
 _ITEM = re.compile(r"[ \t]*(?:[-*+\u2022\u25cf]|\d{1,3}[.)])[ \t]+(?=\S)")
-_ROW = re.compile(r"[ \t]*\|.*\|[ \t]*$")
+_ROW = re.compile(r"[ \t]*\|.*\|[ \t]*$|.*\S[ \t]\|[ \t]\S")  # with bars around it, or between its cells alone
+_WIKI_HEADING = re.compile(r"[ \t]*(=(?: ?=){0,5}) ?([^=\s](?:.*[^=\s])?) ?=(?: ?=){0,5}[ \t]*$")  # MediaWiki's
 _RULE = re.compile(r"[ \t|:\-=_*]+$")  # a table's line below its header, or a horizontal rule
 _MARKUP = re.compile(r"[*`]+(?=\S)|(?<=\S)[*`]+|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)")
 
@@ -83,7 +84,7 @@ def _lines(text: str, page: Span, markdown: bool) -> Iterator[tuple[Kind | Liter
             yield "blank", Span(start, start)
         elif fence:
             yield "code", Span(start, end)
-        elif markdown and _HEADING.match(line):
+        elif _WIKI_HEADING.match(line) or (markdown and _HEADING.match(line)):
             yield "heading", Span(start, end)
         elif item := _ITEM.match(line):
             yield "item", Span(match.start() + item.end(), end)
@@ -92,7 +93,10 @@ def _lines(text: str, page: Span, markdown: bool) -> Iterator[tuple[Kind | Liter
 
 
 def _heading(text: str, span: Span) -> tuple[int, str]:
-    match = _HEADING.match(text[span.start : span.end])
+    line = text[span.start : span.end]
+    if match := _WIKI_HEADING.match(line):
+        return match.group(1).count("="), match.group(2)
+    match = _HEADING.match(line)
     assert match is not None
     title = match.group(2).rstrip()
     bare = title.rstrip("#")  # a closing mark, if a space stands before it: "C#" has none
