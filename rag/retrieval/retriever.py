@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -63,10 +63,11 @@ class HybridRetriever:
         allowed = None if sources is None else np.array([p.source in sources for p in passages])
         if allowed is not None and not allowed.any():
             return []
-        found = self.candidates(query, max(k, CANDIDATES), allowed)
+        parts = self._parts(query, allowed)
+        found = self.candidates(query, max(k, CANDIDATES), allowed, parts)
         fused = found.scores()
-        for row, score in self._parts(query, allowed).items():
-            fused[row] = fused.get(row, 0.0) + _CLAUSE_SHARE * score
+        for row, score in parts.items():
+            fused[row] += _CLAUSE_SHARE * score
         top = max(1.0, *fused.values()) if fused else 1.0
         fused = {row: score / top for row, score in fused.items()}
         ranked = bridge(query, fused, passages, self._generation.lexical, allowed)
@@ -86,8 +87,10 @@ class HybridRetriever:
                 best[row] = max(score, best.get(row, 0.0))
         return best
 
-    def candidates(self, query: str, depth: int, allowed: NDArray[np.bool_] | None = None) -> Candidates:
-        """The `depth` best passages of either search."""
+    def candidates(
+        self, query: str, depth: int, allowed: NDArray[np.bool_] | None = None, also: Iterable[int] = ()
+    ) -> Candidates:
+        """The `depth` best passages of either search, and some that are to be scored as well."""
         generation = self._generation
         vector, tokens = self._embedder.asked(query)
         counted = query
@@ -105,7 +108,7 @@ class HybridRetriever:
             scores = np.where(allowed, scores, 0.0)
         best = np.argsort(-scores, kind="stable")[:depth]
         sparse = best[scores[best] > 0].tolist()
-        rows = np.array(list(dict.fromkeys([*dense, *sparse])), dtype=np.int64)
+        rows = np.array(list(dict.fromkeys([*dense, *sparse, *also])), dtype=np.int64)
         embedded = generation.rows(rows.tolist())
         cosines, late = embedded[:, : len(vector)] @ vector, interaction(tokens, embedded)
         similar = (cosines + _LATE * late).astype(np.float64)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rag import CorpusError, Rag, Settings
+from rag.retrieval import retriever
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.lexical import words
 from tests.conftest import BAKERY, HARBOUR, MUSEUM, MakeRag
@@ -114,6 +115,14 @@ def test_for_a_question_of_two_parts_the_best_passages_of_each_are_found(town: R
 
     assert any("14 berths" in text for text in texts)
     assert any("212 clocks" in text for text in texts)
+
+
+def test_what_one_part_of_a_question_found_says_how_it_was_found(town: Rag, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retriever, "CANDIDATES", 1)
+    query = "Which streets have houses with many windows, and the oldest clock was made by whom?"
+
+    for hit in town.search(query, k=1) + town.search(query, k=5):
+        assert hit.dense_score is not None or hit.bridged_from is not None
 
 
 def test_an_exact_rare_word_is_found_first(town: Rag) -> None:
