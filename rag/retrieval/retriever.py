@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -75,7 +75,8 @@ class HybridRetriever:
         matched = self._matched(query, list(best))
         hits = [self._hit(row, best[row], found, told) for row, told in zip(best, matched, strict=True)]
         if self._reranker:
-            hits = [*self._reranker.rerank(query, hits[:RERANKED]), *hits[RERANKED:]]
+            again = self._reranker.rerank(query, hits[:RERANKED])
+            hits = [*again, *(replace(hit, score=hit.score * again[-1].score) for hit in hits[RERANKED:])]
         return hits[:k]
 
     def _parts(self, query: str, allowed: NDArray[np.bool_] | None) -> dict[int, float]:
