@@ -49,6 +49,7 @@ def test_what_was_looked_at_and_not_quoted_was_lost_at_the_answer(rag: Rag) -> N
     seen = rag.why("Which volcano erupted in the harbour?", "14 berths")
 
     assert (seen.stage, seen.rank) == ("answer", 1)
+    assert "Not in the documents." in seen.detail and "nearer" not in seen.detail
 
 
 @pytest.mark.parametrize("expected", ["14 berths", " 14\n BERTHS ", "The harbour has 14 berths."])
