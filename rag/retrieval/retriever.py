@@ -14,7 +14,7 @@ from rag.retrieval.bridging import Bridged, bridge
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.fusion import DENSE_SHARE, Scores, convex
 from rag.retrieval.generation import Generation
-from rag.retrieval.late import interaction
+from rag.retrieval.late import interaction, unit
 from rag.retrieval.lexical import forms_of, words
 from rag.retrieval.outline import outline
 from rag.retrieval.reranking import RERANKED, Reranker
@@ -96,8 +96,8 @@ class HybridRetriever:
         vector, tokens = self._embedder.asked(query)
         counted = query
         if match := _ASIDE.fullmatch(query):
-            vector = vector + self._embedder.query(match[1])
-            vector /= np.linalg.norm(vector) or 1.0
+            own, tokens = self._embedder.asked(match[1])
+            vector = unit(vector + own)
             counted = f"{match[1]} {query}"  # its words twice, those in brackets once
         among = None
         if allowed is not None:
