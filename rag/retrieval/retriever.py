@@ -29,14 +29,15 @@ class HybridRetriever:
         """
         if sources is not None and not sources:
             return []
-        depth = max(k, _CANDIDATES)
+        depth, held = max(k, _CANDIDATES), frozenset(sources or ())
         passages, sharing = self._generation.passages, self._generation.sharing
-        allowed = None if sources is None else np.array([p.source in sources for p in passages])
+        allowed = None if sources is None else [p.source in held for p in passages]
         vector = self._embedder.query(query)
-        among = None if allowed is None else [id for id, places in sharing.items() if allowed[places].any()]
+        among = None if allowed is None else [id for id, places in sharing.items() if any(allowed[i] for i in places)]
         found = self._generation.dense.search(vector, depth, among)
         dense = {passages[i].id: s for id, s in found for i in sharing[id] if allowed is None or allowed[i]}
-        sparse = {passages[i].id: score for i, score in self._generation.lexical.search(query, depth, allowed)}
+        mask = None if allowed is None else np.array(allowed)
+        sparse = {passages[i].id: score for i, score in self._generation.lexical.search(query, depth, mask)}
         fused = convex(dense, sparse, DENSE_SHARE * self._embedder.reads(query))
         ranks = [{id: rank for rank, id in enumerate(found, 1)} for found in (dense, sparse)]
         return [
