@@ -38,8 +38,9 @@ VERSION = metadata.version("chromadb")
 _COLLECTION = "passages"
 _SQLITE = "chroma.sqlite3"
 _ROOM = "open-"  # how the folder of a process that has the collection open begins
-# With these, 10,000 random unit vectors (the worst case) gave recall@10 of 0.9995 at 4 ms; with Chroma's
-# defaults 0.52. Real text is kinder.
+# On 100,000 real passages (benchmarks/scale.py) no question missed one of its ten best, recall@100 was 0.999, at 6 ms a
+# search. ef_search 400 holds 0.99 at all depths at 3 ms, but up to 1,000 texts, 1000 finds what exact search finds.
+# ef_construction 100 halves the time of writing; at any ef_search, regions then stay out of reach (recall@10 0.997).
 _CONFIGURATION: CreateCollectionConfiguration = {
     "hnsw": {
         "space": "cosine",
