@@ -10,10 +10,10 @@ from itertools import groupby, zip_longest
 from operator import itemgetter
 
 from rag.documents.sentences import sentence_spans
-from rag.documents.structure import Block, blocks
+from rag.documents.structure import Block, blocks, page_heads
 from rag.documents.types import Document, Passage, Span
 
-SPLITTER = "sentences-700-v2"  # goes into the manifest: another splitter means other passages
+SPLITTER = "sentences-700-v3"  # goes into the manifest: another splitter means other passages
 MAX_PASSAGE_WEIGHT = 700  # about 160 word pieces of English; chosen on Chroma's chunking evaluation (docs/retrieval.md)
 _Place = tuple[int, tuple[str, ...], int | None]  # headings so far, as two sections may have one name; sections; page
 
@@ -24,9 +24,13 @@ def split(document: Document) -> list[Passage]:
     A heading with nothing below it is a passage of its own, so that what it says can be found.
     """
     passages: list[Passage] = []
-    for (_, sections, _), group in groupby(_quotable(document), key=itemgetter(0)):
+    heads = page_heads(document)
+    for (_, sections, page), group in groupby(_quotable(document), key=itemgetter(0)):
         sentences = [span for _, block in group for span in _sentences(document.text, block)]
-        passages += [_passage(document, sections, held) for held in _packed(document.text, sentences)]
+        runs = list(_packed(document.text, sentences))
+        passages += [
+            _passage(document, sections, run, heads.get(page, "") if at else "") for at, run in enumerate(runs)
+        ]
     return passages
 
 
@@ -65,8 +69,8 @@ def _weight(text: str) -> int:
     return len(text) if text.isascii() else len(text) + 3 * sum("\u2e80" <= char <= "\uffef" for char in text)
 
 
-def _passage(document: Document, sections: tuple[str, ...], sentences: list[Span]) -> Passage:
+def _passage(document: Document, sections: tuple[str, ...], sentences: list[Span], head: str) -> Passage:
     start, end = sentences[0].start, sentences[-1].end
     section = " > ".join(sections[1:] if sections[:1] == (document.title,) else sections)
     heads, text = (document.source, document.title, section), document.text[start:end]
-    return Passage(*heads, text, start, end, document.page_at(start), tuple(sentences))
+    return Passage(*heads, text, start, end, document.page_at(start), tuple(sentences), head)

@@ -7,6 +7,7 @@ Knows offsets only; knows nothing of sentences or sizes.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,6 +24,8 @@ _ITEM = re.compile(r"[ \t]*(?:[-*+\u2022\u25cf]|\d{1,3}[.)])[ \t]+(?=\S)")
 _ROW = re.compile(r"[ \t]*\|.*\|[ \t]*$|.*\S[ \t]\|[ \t]\S")  # with bars around it, or between its cells alone
 _WIKI_HEADING = re.compile(r"[ \t]*(=(?: ?=){0,5}) ?([^=\s](?:.*[^=\s])?) ?=(?: ?=){0,5}[ \t]*$")  # MediaWiki's
 _RULE = re.compile(r"[ \t|:\-=_*]+$")  # a table's line below its header, or a horizontal rule
+_TITLE = re.compile(r"\s*(?!\d+\s*$)[A-Z0-9][^|]{3,90}(?<![.,;:])\s*$")  # a line of its own, not of a sentence
+_TOP_LINES, _TOP_CHARS, _TOP_TITLES = 8, 600, 3
 _MARKUP = re.compile(r"[*`]+(?=\S)|(?<=\S)[*`]+|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)")
 
 
@@ -42,6 +45,19 @@ def blocks(document: Document) -> Iterator[Block]:
     outline: list[tuple[int, str]] = []
     for start, end in pairwise(edges):
         yield from _page_blocks(document.text, Span(start, end), outline, markdown)
+
+
+def page_heads(document: Document) -> dict[int | None, str]:
+    """What stands at the top of each page, by its number from 1: its first lines that look like headings.
+
+    Not what stands at the top of one page in ten, such as the document's name.
+    """
+    edges = [*document.page_starts, len(document.text)] if document.page_starts else []
+    tops = [document.text[start:end].lstrip()[:_TOP_CHARS].splitlines()[:_TOP_LINES] for start, end in pairwise(edges)]
+    times = Counter(line.strip() for top in tops for line in set(top))
+    limit = max(2, len(tops) / 10)
+    heads = [[line.strip() for line in top if _TITLE.match(line) and times[line.strip()] <= limit] for top in tops]
+    return {number: " ".join(lines[:_TOP_TITLES]) for number, lines in enumerate(heads, 1)}
 
 
 def first_heading(text: str) -> str:

@@ -48,6 +48,7 @@ class Passage:
     end: int
     page: int | None
     sentences: tuple[Span, ...]  # in document offsets, in order, none overlapping
+    head: str = ""  # what stands at the top of its page, where it does not begin there: a table's name, for example
 
     @property
     def id(self) -> str:
@@ -65,8 +66,13 @@ class Passage:
         """What is embedded and matched: title and section come in front, though never into a quote."""
         return self.in_context(self.text)
 
+    @property
+    def matched_text(self) -> str:
+        """What words are matched in: the above, and the file's name, by which it may be asked for."""
+        return f"{PurePosixPath(self.source).stem}\n{self.embedding_text}"
+
     def in_context(self, text: str) -> str:
         """A part of the passage with title and section in front: much of what it is about stands only there."""
         named = () if self.title.isdigit() and self.title == PurePosixPath(self.source).stem else (self.title,)
-        heads = [part for part in (*named, self.section) if part]
+        heads = [part for part in (*named, self.section, self.head) if part]
         return "\n".join([" > ".join(heads), text]) if heads else text

@@ -36,7 +36,7 @@ Row = dict[str, Any]  # one line of JSON
 FORMAT = 4  # another layout on disk gets another number, and the index is built anew
 MANIFEST = "manifest.json"
 _EMBEDDED = "embedded.rows"
-_PLACE = ("source", "section", "page", "sentences")  # of a passage; the rest follows from the document
+_PLACE = ("source", "section", "page", "sentences", "head")  # of a passage; the rest follows from the document
 _MAX_CHURN = 0.2  # share of the passages that may have come and gone before Chroma's graph is built anew
 _ROOMS = (Path(os.environ.get("TMPDIR", "/tmp")), Path("/dev/shm"))  # where there may be room when the disk is full
 
@@ -159,7 +159,8 @@ class Generation:
         sentences = tuple(Span(*span) for span in row["sentences"])
         document, start, end = self.documents[row["source"]], sentences[0].start, sentences[-1].end
         text = document.text[start:end]
-        return Passage(document.source, document.title, row["section"], text, start, end, row["page"], sentences)
+        heads = document.source, document.title, row["section"]
+        return Passage(*heads, text, start, end, row["page"], sentences, row["head"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ class NewGeneration:
         path.mkdir(parents=True)
         _write_lines(path / "documents.jsonl", [asdict(document) for document in self.documents])
         _write_lines(path / "passages.jsonl", [{name: getattr(one, name) for name in _PLACE} for one in self.passages])
-        texts = [passage.embedding_text for passage in self.passages]
+        texts = [passage.matched_text for passage in self.passages]
         ids = [passage.id for passage in self.passages]
         numbers = {document.source: number for number, document in enumerate(self.documents)}
         owners = [numbers[passage.source] for passage in self.passages]
