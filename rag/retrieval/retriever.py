@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ _ASIDE = re.compile(r"(.*\S)\s+\[[^\[\]]+\]", re.DOTALL)
 _CLAUSE = re.compile(r",\s|\s(?:and|or|that|which|where|who|whose|when|while)\s", re.IGNORECASE)
 _CLAUSE_WORDS = 3  # that tell something; what is shorter is no question of its own
 _CLAUSE_SHARE = 0.3  # what a passage gains that answers a part of the question
+_NAME_SHARE = 0.5  # what it gains in a file that the question names, as "2018" and "3M" do 3M_2018_10K.pdf
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class HybridRetriever:
         fused = found.scores()
         for row, score in parts.items():
             fused[row] += _CLAUSE_SHARE * score
+        for row, share in self._asked_for(query, list(fused)).items():
+            fused[row] += _NAME_SHARE * share
         top = max(1.0, *fused.values()) if fused else 1.0
         fused = {row: score / top for row, score in fused.items()}
         ranked = bridge(query, fused, passages, self._generation.lexical, allowed)
@@ -79,6 +83,17 @@ class HybridRetriever:
             again = self._reranker.rerank(query, hits[:RERANKED])
             hits = [*again, *(replace(hit, score=hit.score * again[-1].score) for hit in hits[RERANKED:])]
         return hits[:k]
+
+    def _asked_for(self, query: str, rows: list[int]) -> dict[int, float]:
+        """For passages of files that the query names, how much of the name it holds, by idf; one word names no file."""
+        asked, passages = set(words(query)), self._generation.passages
+        names = {passages[row].source: set(words(PurePosixPath(passages[row].source).stem)) for row in rows}
+        shares = {}
+        for source, name in names.items():
+            if len(name & asked) > 1:
+                idf = {word: self._generation.lexical.idf(word) for word in name}
+                shares[source] = sum(idf[word] for word in name & asked) / sum(idf.values())
+        return {row: shares[passages[row].source] for row in rows if passages[row].source in shares}
 
     def _parts(self, query: str, allowed: NDArray[np.bool_] | None) -> dict[int, float]:
         """For a question of several parts, what each found alone; the better score where two found the same."""
