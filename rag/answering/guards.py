@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from rag.answering.lexicon import patterns, word_set
 from rag.retrieval.lexical import words
 
 _UNITS = (
@@ -32,23 +33,7 @@ _SCALE = re.compile(
     rf"({'|'.join(_SCALES)})(?![a-z])"
 )
 _DENOMINATOR = re.compile(rf"\b(?:one|a)[\s-]({'|'.join(_FRACTIONS)})\b|\b(half)\b", re.IGNORECASE)
-_NEGATION = re.compile(
-    r"(?i)\b(?:not|no|never|none|neither|nor|nobody|nothing|nowhere|without|cannot|hardly|lacks?|lacking)\b"
-    r"|\bfail(?:s|ed)? to\b|n['\u2019]t\b|[\u4e0d\u6ca1\u65e0\u975e]"
-)
-_NOT_ONLY = re.compile(  # and Chinese words that hold such a character and deny nothing
-    r"(?i)\bnot (?:only|just|merely)\b|\bno (?:fewer|less|more) than\b|\bno\.? ?\d|\b(?:no|without(?: a)?) doubt\b"
-    r"|\bnor\b|[\u4e0d\u65e0\u975e](?:[\u4ec5\u4f46\u65ad\u540c\u5c11]|\u9521|\u7ebf|\u4eba\u673a|[\u5e38\u6d32])"
-)
-_OPENERS = frozenset(  # capitals that only their place in the sentence gives; what is no stop word of `words`
-    "according additionally after again all also although among another around based because before besides between"
-    " beyond both compared currently despite during each either every everyone everything finally first following"
-    " founded given hence here however including indeed initially instead last later like meanwhile moreover most"
-    " nearly neither next nobody none nothing now once one only originally other otherwise overall part per perhaps"
-    " previously rather recently second several similarly since six someone something still ten third though three"
-    " throughout thus today together two under unless unlike until upon using various when whereas whether while"
-    " within without yes yet".split()
-)
+_PATTERNS, _OPENERS = patterns("guards"), word_set("openers")
 _NAME = re.compile(r"\b[A-Z][\w'\u2019&-]*|\b\w*\d[\w-]*[A-Za-z]\w*")
 
 
@@ -100,7 +85,7 @@ def negation_agrees(claim: str, text: str) -> bool:
 
 
 def _denials(text: str) -> int:
-    return len(_NEGATION.findall(_NOT_ONLY.sub(" ", text)))
+    return len(_PATTERNS["negation"].findall(_PATTERNS["not_only"].sub(" ", text)))
 
 
 def _written(claim: str, value: float) -> bool:

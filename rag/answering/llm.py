@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 
-from rag.answering.prompts import FOLLOW_UP, NOT_FOUND, RESOLVE, SYSTEM, USER, numbered
+from rag.answering.lexicon import texts
+from rag.answering.prompts import numbered
 from rag.answering.segments import Segmenter
 from rag.answering.types import Declined, Draft, History, Question, Reading
 from rag.errors import ConfigError, ModelError, ModelTimeout, ModelUnavailable
@@ -28,8 +29,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PROMPT = ChatPromptTemplate.from_messages([("system", SYSTEM), MessagesPlaceholder("history"), ("human", USER)])
-_RESOLVING = ChatPromptTemplate.from_messages([("system", RESOLVE), ("human", FOLLOW_UP)])
+_TEXTS = texts("prompts")
+_PROMPT = ChatPromptTemplate.from_messages(
+    [("system", _TEXTS["system"]), MessagesPlaceholder("history"), ("human", _TEXTS["user"])]
+).partial(not_found=_TEXTS["not_found"])
+_RESOLVING = ChatPromptTemplate.from_messages([("system", _TEXTS["resolve"]), ("human", _TEXTS["follow_up"])])
 _MAX_HISTORY = 6  # turns that the model is shown
 _MAX_RESOLVED_CHARS = 600  # longer is no question
 _MAX_REPLY_CHARS = 20_000  # a model that repeats itself without end is left there
@@ -70,7 +74,7 @@ class LLMAnswerer:
             return
         said = False
         for draft in self._drafts(question, hits):
-            if not said and draft.text.strip(" .*_\"'`").upper().startswith(NOT_FOUND):
+            if not said and draft.text.strip(" .*_\"'`").upper().startswith(_TEXTS["not_found"]):
                 yield Declined("The model found no answer in the passages.")
                 return
             said = said or bool(draft.text)
