@@ -15,6 +15,7 @@ from rag.errors import ConfigError, ModelError, ModelUnavailable
 from rag.retrieval import embedding
 from rag.retrieval.bundled import BUNDLED_MODEL, bundled_model_path
 from rag.retrieval.embedding import Embedder, SentenceTransformerEmbeddings, local_embeddings
+from rag.retrieval.late import WINDOW
 from rag.retrieval.minilm import PRECISIONS, MiniLM, Precision
 from tests.fakes import HashingEmbeddings
 
@@ -94,14 +95,23 @@ def test_no_texts_give_no_vectors() -> None:
     assert len(embedder.sentences([])) == 0
 
 
-def test_batches_hold_every_text_once_in_order_with_its_vector() -> None:
+def test_batches_hold_every_text_once_in_order_with_its_row_which_of_a_foreign_model_is_its_vector() -> None:
     texts, embedder = [f"text {i}" for i in range(300)], Embedder(HashingEmbeddings(8))
 
-    batches = list(embedder.batches(texts))
+    batches = list(embedder.rows(texts))
 
     assert [text for batch, _ in batches for text in batch] == texts
     assert len(batches) > 1
     assert np.array_equal(np.concatenate([rows for _, rows in batches]), embedder.texts(texts))
+
+
+def test_a_foreign_model_has_a_vector_of_a_query_and_none_of_its_tokens() -> None:
+    embedder = Embedder(HashingEmbeddings(8))
+    vector, tokens = embedder.asked("berths in the harbour")
+
+    assert np.array_equal(vector, embedder.query("berths in the harbour"))
+    assert tokens.shape == (0, 8)
+    assert embedder.dimensions == 8
 
 
 # --- Remembered ---------------------------------------------------------------------------------------------------
@@ -183,18 +193,18 @@ def test_another_class_has_another_name() -> None:
 
 def test_the_bundled_model_has_its_plain_name_however_it_is_called() -> None:
     for model in (BUNDLED_MODEL, f"sentence-transformers/{BUNDLED_MODEL}"):
-        assert Embedder(local_embeddings(Settings(embedding_model=model))).name == f"{BUNDLED_MODEL}:int8"
+        assert Embedder(local_embeddings(Settings(embedding_model=model))).name == f"{BUNDLED_MODEL}:int8:{WINDOW}"
 
 
 def test_the_bundled_model_is_found_at_both_precisions_and_no_other_is(tmp_path: Path) -> None:
     embedder = Embedder(MiniLM(tmp_path))
 
-    assert embedder.named(f"{BUNDLED_MODEL}:int8") is embedder
-    other = embedder.named(f"{BUNDLED_MODEL}:fp32")
-    assert other is not None and other.name == f"{BUNDLED_MODEL}:fp32"
-    assert embedder.named(f"{BUNDLED_MODEL}:fp32") is other
-    assert embedder.named(BUNDLED_MODEL) is None
-    assert Embedder(HashingEmbeddings()).named(f"{BUNDLED_MODEL}:int8") is None
+    assert embedder.named(f"{BUNDLED_MODEL}:int8:{WINDOW}") is embedder
+    other = embedder.named(f"{BUNDLED_MODEL}:fp32:{WINDOW}")
+    assert other is not None and other.name == f"{BUNDLED_MODEL}:fp32:{WINDOW}"
+    assert embedder.named(f"{BUNDLED_MODEL}:fp32:{WINDOW}") is other
+    assert embedder.named(BUNDLED_MODEL) is embedder.named(f"{BUNDLED_MODEL}:int8") is None  # windows of another size
+    assert Embedder(HashingEmbeddings()).named(f"{BUNDLED_MODEL}:int8:{WINDOW}") is None
 
 
 # --- The bundled weights ------------------------------------------------------------------------------------------
@@ -259,6 +269,20 @@ def test_the_bundled_model_puts_like_meanings_near_each_other(tmp_path: Path, pr
     assert boat.shape == (384,)
     assert boat @ ship > boat @ bread + 0.2
     assert embedder.query("A boat lies in the port.") == pytest.approx(boat, abs=1e-5)
+    assert embedder.dimensions == 384
+
+
+@pytest.mark.slow
+def test_what_was_asked_of_the_bundled_model_is_remembered_as_a_query(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedder = Embedder(MiniLM(tmp_path))
+    vector, tokens = embedder.asked("Where is the harbour?")
+    monkeypatch.setattr(MiniLM, "embed_query", None)
+
+    assert np.array_equal(embedder.query("Where is the harbour?"), vector)
+    assert tokens.shape == (5, 384)
+    assert np.linalg.norm(tokens, axis=1) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.slow

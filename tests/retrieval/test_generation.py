@@ -16,13 +16,14 @@ import pytest
 
 from rag import StoreError
 from rag.documents.splitting import split
-from rag.documents.types import Document
+from rag.documents.types import Document, Passage
 from rag.retrieval import chroma
 from rag.retrieval.chroma import DenseIndex
 from rag.retrieval.disk import digest
 from rag.retrieval.embedding import Embedder
-from rag.retrieval.generation import MANIFEST, Damaged, Generation, Manifest, NewGeneration, Outdated, _sealed
+from rag.retrieval.generation import FORMAT, MANIFEST, Damaged, Generation, Manifest, NewGeneration, Outdated, _sealed
 from rag.retrieval.retriever import HybridRetriever
+from rag.retrieval.types import Vectors
 from tests.fakes import HashingEmbeddings
 
 EMBEDDER = Embedder(HashingEmbeddings())
@@ -41,10 +42,16 @@ def _documents(numbers: Sequence[int], version: int = 1) -> list[Document]:
 
 def _write(path: Path, documents: Sequence[Document], known: Generation | None = None) -> Generation:
     passages = [passage for document in documents for passage in split(document)]
-    vectors = EMBEDDER.texts([passage.embedding_text for passage in passages])
-    manifest = Manifest(EMBEDDER.name, "splitter", chroma.VERSION, {}, {}, 0, EMBEDDER.probe)
-    NewGeneration(documents, passages, vectors, manifest).write(path, known)
+    manifest = Manifest(EMBEDDER.name, EMBEDDER.dimensions, "splitter", chroma.VERSION, {}, {}, 0, EMBEDDER.probe)
+    NewGeneration(documents, passages, _rows(passages), manifest).write(path, known)
     return Generation(path)
+
+
+def _rows(passages: Sequence[Passage]) -> Vectors:
+    """Vectors, and behind each 12 bytes that can be told from the text and are no numbers."""
+    texts = [passage.embedding_text for passage in passages]
+    behind = [hashlib.sha256(text.encode()).digest()[:8] + b"\xff\xff\xff\xff" for text in texts]
+    return np.hstack([EMBEDDER.texts(texts), np.frombuffer(b"".join(behind), np.float32).reshape(len(texts), 3)])
 
 
 def _answers(generation: Generation) -> list[object]:
@@ -76,11 +83,23 @@ def test_what_was_written_is_read_again(generation: Generation) -> None:
     generation.close()
 
 
+def test_the_rows_of_passages_are_what_was_written_bit_by_bit_in_any_order(generation: Generation) -> None:
+    passages, chance = generation.passages, random.Random(2)
+
+    for positions in ([], [0], [39, 0, 39, 7], chance.sample(range(40), 40)):
+        some = [passages[position] for position in positions]
+        assert generation.rows(positions).tobytes() == b"".join(_rows([one]).tobytes() for one in some)
+        assert generation.rows(positions).shape == (len(positions), EMBEDDER.dimensions + 3)
+        assert generation.vectors(some).shape == (len(positions), EMBEDDER.dimensions)
+    assert np.array_equal(generation.vectors(passages), EMBEDDER.texts([one.embedding_text for one in passages]))
+
+
 def test_every_file_but_the_manifest_has_its_digest_in_the_manifest(generation: Generation) -> None:
     files = {path for path in generation.path.rglob("*") if path.is_file() and path.name != MANIFEST}
 
     assert {generation.path / name for name in generation.manifest.digests or {}} == files
-    assert len(files) >= 9
+    assert len(files) >= 12
+    assert generation.path / "embedded.rows" in files
 
 
 @pytest.mark.slow
@@ -98,8 +117,16 @@ def test_one_flipped_bit_anywhere_is_found_before_anything_is_read(generation: G
     Generation(generation.path)
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"")], ids=["deleted", "emptied"])
-def test_a_lost_file_is_found(generation: Generation, damage: Callable[[Path], object]) -> None:
+DAMAGES = {
+    "deleted": Path.unlink,
+    "emptied": lambda file: file.write_bytes(b""),
+    "cut off": lambda file: file.write_bytes(file.read_bytes()[:-4]),
+    "longer": lambda file: file.write_bytes(file.read_bytes() + b"\0" * 4),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_lost_file_or_part_of_one_is_found(generation: Generation, damage: Callable[[Path], object]) -> None:
     for name in generation.manifest.digests or {}:
         file = generation.path / name
         whole = file.read_bytes()
@@ -120,7 +147,7 @@ def test_without_a_manifest_it_is_unfinished(generation: Generation) -> None:
         Generation(generation.path)
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"null", b"\xff\xfe", b'{"format": 3}', b"{" * 10_000])
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"null", b"\xff\xfe", b'{"format": %d}' % FORMAT, b"{" * 10_000])
 def test_a_manifest_that_is_none_is_damage(generation: Generation, data: bytes) -> None:
     (generation.path / MANIFEST).write_bytes(data)
 
@@ -203,6 +230,28 @@ def test_a_loaded_generation_answers_when_its_folder_is_gone(generation: Generat
     generation.load()
     before = _answers(generation)
     shutil.rmtree(generation.path)
+
+    assert _answers(generation) == before
+    assert generation.rows([3, 1]).tobytes() == _rows([generation.passages[i] for i in (3, 1)]).tobytes()
+    generation.close()
+
+
+def _overwritten(file: Path) -> None:
+    file.write_bytes(b"\xff" * file.stat().st_size)
+
+
+def _halved(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("damage", [_overwritten, _halved, lambda file: file.write_bytes(b"")])
+def test_a_loaded_generation_answers_whatever_happens_to_its_files(
+    generation: Generation, damage: Callable[[Path], object]
+) -> None:
+    generation.load()
+    before = _answers(generation)
+    for file in [path for path in generation.path.rglob("*") if path.is_file()]:
+        damage(file)
 
     assert _answers(generation) == before
     generation.close()

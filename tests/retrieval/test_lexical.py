@@ -30,7 +30,18 @@ def index() -> LexicalIndex:
     return LexicalIndex.build(TEXTS)
 
 
-def _bm25(query: list[str], texts: list[list[str]], k1: float = 1.5, b: float = 0.75) -> list[float]:
+def _bm25(query: list[str], texts: list[list[str]], owners: list[int] | None = None) -> list[float]:
+    """The score of a text that shares a word with the query, and half that of the document that it is of."""
+    owners = owners or list(range(len(texts)))
+    documents = [
+        [word for text, owner in zip(texts, owners, strict=True) if owner == number for word in text]
+        for number in range(max(owners) + 1)
+    ]
+    own, whole = _plain_bm25(query, texts), _plain_bm25(query, documents)
+    return [score and score + 0.5 * whole[owner] for score, owner in zip(own, owners, strict=True)]
+
+
+def _plain_bm25(query: list[str], texts: list[list[str]], k1: float = 0.9, b: float = 0.4) -> list[float]:
     """Lucene's BM25, written out: idf * tf / (tf + k1 * (1 - b + b * length / mean length)), summed over the query."""
     mean = sum(map(len, texts)) / len(texts)
     scores = []
@@ -56,18 +67,64 @@ def test_scores_follow_the_formula(index: LexicalIndex, query: str) -> None:
     assert found == pytest.approx({i: score for i, score in enumerate(expected) if score > 0}, rel=1e-5)
 
 
-@settings(deadline=None, max_examples=25)
+def test_a_worked_example() -> None:
+    """All passages have the mean length, 2; of the documents, of mean length 3, one has 4 words and one 2."""
+    index = LexicalIndex.build(["oak elm", "ash fir", "oak yew"], [0, 0, 1])
+    own = math.log(1 + (3 - 2 + 0.5) / (2 + 0.5)) / (1 + 0.9)
+    idf = math.log(1 + (2 - 2 + 0.5) / (2 + 0.5))
+    longer, shorter = idf / (1 + 0.9 * (0.6 + 0.4 * 4 / 3)), idf / (1 + 0.9 * (0.6 + 0.4 * 2 / 3))
+
+    assert index.search("oak", 10) == [
+        (2, pytest.approx(own + shorter / 2)),
+        (0, pytest.approx(own + longer / 2)),
+    ]
+
+
+_WORDS = st.lists(st.sampled_from("oak elm ash fir yew".split()), min_size=1, max_size=8)
+
+
+@settings(deadline=None, max_examples=40)
 @given(
-    st.lists(st.lists(st.sampled_from("oak elm ash fir yew".split()), min_size=1, max_size=8), min_size=1, max_size=6),
+    st.lists(st.lists(_WORDS, min_size=1, max_size=3), min_size=1, max_size=4),
     st.lists(st.sampled_from("oak elm ash fir yew box".split()), min_size=1, max_size=4),
 )
-def test_scores_follow_the_formula_for_any_texts(texts: list[list[str]], query: list[str]) -> None:
-    expected = _bm25(query, texts)
+def test_scores_follow_the_formula_for_any_documents(documents: list[list[list[str]]], query: list[str]) -> None:
+    texts = [text for document in documents for text in document]
+    owners = [number for number, document in enumerate(documents) for _ in document]
+    expected = _bm25(query, texts, owners)
 
-    found = LexicalIndex.build([" ".join(text) for text in texts]).search(" ".join(query), 10)
+    index = LexicalIndex.build([" ".join(text) for text in texts], owners)
+    found = index.search(" ".join(query), 20)
 
+    assert index.scores(" ".join(query)) == pytest.approx(expected, rel=1e-5)
     assert dict(found) == pytest.approx({i: score for i, score in enumerate(expected) if score > 0}, rel=1e-5)
     assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
+
+
+def test_of_two_equal_passages_that_of_the_document_about_it_comes_first() -> None:
+    texts = ["It opens at nine.", "Rye bread.", "It opens at nine.", "The harbour: berths of the harbour."]
+    texts[0] = texts[2] = "The harbour opens at nine."
+
+    apart = dict(LexicalIndex.build(texts).search("harbour", 10))
+    together = LexicalIndex.build(texts, [0, 0, 1, 1]).search("harbour", 10)
+
+    assert apart[0] == apart[2]
+    assert [i for i, _ in together] in ([3, 2, 0], [2, 3, 0])
+    assert dict(together)[2] > dict(together)[0]
+
+
+def test_a_passage_without_a_shared_word_gets_nothing_from_its_document() -> None:
+    index = LexicalIndex.build(["The harbour, the harbour.", "Rye bread."], [0, 0])
+
+    assert index.scores("harbour")[1] == 0
+    assert [i for i, _ in index.search("harbour", 10)] == [0]
+
+
+def test_what_each_word_adds_sums_up_to_the_own_scores(index: LexicalIndex) -> None:
+    """Half of each document's score is added by `scores`, and here each passage is a document."""
+    query, rows = "harbour ferry loaves loaves zeppelin", np.array([5, 0, 2, 1], dtype=np.int32)
+
+    assert index.parts(query, rows).sum(axis=0) * 1.5 == pytest.approx(index.scores(query)[rows])
 
 
 @pytest.mark.parametrize("query", ["zeppelin", "the of and", "", "?!", "\U0001f600"])
@@ -115,6 +172,8 @@ def test_what_was_saved_answers_as_before(index: LexicalIndex, tmp_path: Path) -
 
     for query in ("harbour ferry", "杭州", "loaves", "zeppelin"):
         assert loaded.search(query, 10) == index.search(query, 10)
+    LexicalIndex.build(TEXTS, [0, 0, 1, 1, 2, 3, 3]).save(tmp_path / "owned")
+    assert LexicalIndex.load(tmp_path / "owned").search("harbour ferry", 10) != index.search("harbour ferry", 10)
     assert [loaded.idf(word) for word in words("harbour zeppelin")] == [
         index.idf(word) for word in words("harbour zeppelin")
     ]
@@ -136,8 +195,9 @@ def test_what_is_built_from_another_equals_what_is_built_anew(
     kept = data.draw(st.lists(st.sampled_from(range(len(before))), unique=True))
     placed = data.draw(st.permutations([*((before[i], i) for i in kept), *((text, None) for text in come)]))
     texts, places = [text for text, _ in placed], [place for _, place in placed]
+    owners = sorted(data.draw(st.lists(st.integers(0, 3), min_size=len(texts), max_size=len(texts))))
 
-    built, anew = LexicalIndex.build(texts, known, places), LexicalIndex.build(texts)
+    built, anew = LexicalIndex.build(texts, owners, known, places), LexicalIndex.build(texts, owners)
 
     for query in ("oak", "elm fir yew", "1000", "\u676d\u5dde", "box", "ash ash oak", "Wo ist die Eiche?"):
         assert dict(built.search(query, 20)) == pytest.approx(dict(anew.search(query, 20)))
@@ -149,20 +209,22 @@ def test_what_is_built_from_another_equals_what_is_built_anew(
 @settings(deadline=None, max_examples=25)
 @given(st.lists(st.lists(_TEXT, min_size=1, max_size=4), min_size=1, max_size=6))
 def test_a_row_of_builds_saved_and_loaded_in_between_equals_one_build(rounds: list[list[str]]) -> None:
-    """Each round puts its texts before those of the rounds before it."""
+    """Each round puts its texts, as one document, before those of the rounds before it."""
     texts: list[str] = []
+    owners: list[int] = []
     known: LexicalIndex | None = None
     for new in rounds:
         places = [*(None for _ in new), *range(len(texts))]
         texts = [*new, *texts]
-        built = LexicalIndex.build(texts, known, places)
+        owners = [*(0 for _ in new), *(owner + 1 for owner in owners)]
+        built = LexicalIndex.build(texts, owners, known, places)
         with tempfile.TemporaryDirectory() as folder:
             built.save(Path(folder) / "bm25")
             known = LexicalIndex.load(Path(folder) / "bm25")
 
     assert known
     for query in ("oak", "elm fir yew", "1000 \u676d\u5dde", "box"):
-        assert dict(known.search(query, 20)) == pytest.approx(dict(LexicalIndex.build(texts).search(query, 20)))
+        assert dict(known.search(query, 20)) == pytest.approx(dict(LexicalIndex.build(texts, owners).search(query, 20)))
 
 
 # --- How telling a word is ----------------------------------------------------------------------------------------
@@ -290,7 +352,7 @@ def test_function_words_of_the_language_asked_in_find_nothing() -> None:
 def test_the_last_german_passage_takes_the_german_stems_with_it() -> None:
     mixed = LexicalIndex.build(MIXED)
     places = [0, 2, 3]
-    left = LexicalIndex.build([MIXED[i] for i in places], mixed, places)
+    left = LexicalIndex.build([MIXED[i] for i in places], None, mixed, places)
 
     assert left.search("Wo steht das Haus?", 10) == LexicalIndex.build([MIXED[i] for i in places]).search(
         "Wo steht das Haus?", 10

@@ -28,7 +28,7 @@ def index_of(tmp_path: Path):
         passages = [passage for document in documents for passage in split(document)]
         vectors = Embedder(HashingEmbeddings()).texts([passage.embedding_text for passage in passages])
         path = tmp_path / f"gen-{len(made)}"
-        manifest = Manifest("hashing", "s", VERSION, {}, {}, len(passages))
+        manifest = Manifest("hashing", vectors.shape[1], "s", VERSION, {}, {}, len(passages))
         NewGeneration(documents, passages, vectors, manifest).write(path, None)
         made.append(Generation(path))
         return made[-1]

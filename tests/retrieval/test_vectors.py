@@ -79,6 +79,15 @@ def test_any_text_can_be_kept(tmp_path: Path, text: str) -> None:
     assert _right(VectorStore(tmp_path, "model"), [text]) == [text]
 
 
+@settings(deadline=None, max_examples=40)
+@given(st.binary(min_size=4 * DIMENSIONS, max_size=4 * DIMENSIONS))
+def test_what_stands_behind_a_vector_and_is_no_number_comes_back_bit_by_bit(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        VectorStore(Path(folder), "model").add(["text"], np.frombuffer(data, np.float32)[None])
+
+        assert VectorStore(Path(folder), "model").find(["text"])["text"].tobytes() == data
+
+
 @pytest.mark.parametrize("name", ["a/b", "../a", "a:int8", "a:fp32", "A", "a" * 300, "\u4e2d\u6587", ""])
 def test_any_model_has_a_file_of_its_own_in_the_folder(tmp_path: Path, name: str) -> None:
     VectorStore(tmp_path / "vectors", "a").add(["text"], _vectors(["text"]))
