@@ -3,8 +3,6 @@
 The only maker of citations. What it says is supported was either copied from the document or judged by the grounder.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -1,7 +1,5 @@
 """What kind of value a question asks for, and whether a sentence offers one that the question did not hold."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Set
 

@@ -1,7 +1,5 @@
 """Answers without a model of language: the documents' own sentences, chosen and put in order."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 

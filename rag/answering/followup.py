@@ -4,8 +4,6 @@ What is filled in stands behind the question in brackets, where the retriever co
 ones from flat optima on mtrag-un and mtrag-human-subset.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 

@@ -4,8 +4,6 @@ A claim is supported by at most three neighbouring sentences that together hold 
 agree with it in numbers, names and negation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Each guard answers for a claim and a text whether the text bears the claim out i
 purpose: a fluent sentence with one wrong figure is the error that readers do not see.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 

@@ -1,7 +1,5 @@
 """What kind of message this is: a question about facts, about the whole, or no question to the documents at all."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from typing import Literal, get_args

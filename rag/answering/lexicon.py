@@ -1,7 +1,5 @@
 """The patterns, words and texts of this layer, as lexicon.toml has them."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from functools import cache

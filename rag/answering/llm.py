@@ -4,14 +4,14 @@ A prompt template piped into the model, so that callbacks and tracing reach it a
 model writes is cut into sentences here; whether they are true is not decided here.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
+from langchain_core.runnables import Runnable
 
 from rag.answering.lexicon import texts
 from rag.answering.prompts import numbered
@@ -20,12 +20,7 @@ from rag.answering.types import Declined, Draft, History, Question, Reading
 from rag.errors import ConfigError, ModelError, ModelTimeout, ModelUnavailable
 from rag.retrieval.lexical import words
 from rag.retrieval.types import Hit
-
-if TYPE_CHECKING:
-    from langchain_core.language_models.chat_models import BaseChatModel
-    from langchain_core.runnables import Runnable
-
-    from rag.settings import Settings
+from rag.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,5 @@
 """What the program says of itself, in Chinese when the question is; English otherwise."""
 
-from __future__ import annotations
-
 import re
 
 from rag.answering.lexicon import texts

@@ -1,7 +1,5 @@
 """The passages as a model of language gets them: fenced, and unable to close the fence."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -4,8 +4,6 @@ The weights are those of a logistic regression on the dev half of SQuAD 2.0, one
 (benchmarks/answers.py measures what they give). Nothing here knows what will be made of the sentences.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

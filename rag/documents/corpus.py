@@ -1,7 +1,5 @@
 """The corpus folder: which files are documents, how files come in, and how they go to the trash."""
 
-from __future__ import annotations
-
 import filecmp
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The text of a PDF, page by page: the one home of pypdfium2."""
 
-from __future__ import annotations
-
 import re
 import threading
 from contextlib import closing

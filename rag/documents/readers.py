@@ -3,8 +3,6 @@
 Knows bytes and encodings; knows nothing of passages, embeddings or the index.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from itertools import accumulate

@@ -1,7 +1,5 @@
 """Where sentences begin and end, in English, Chinese and languages with the same marks. Offsets only."""
 
-from __future__ import annotations
-
 import re
 
 from rag.documents.types import Span

@@ -5,8 +5,6 @@ documents are graded, qrels.tsv. A file of one's own, CSV or JSONL, has question
 Knows files and offsets; knows nothing of the index or of metrics.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import re

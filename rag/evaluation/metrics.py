@@ -1,7 +1,5 @@
 """The measures: of rankings, of passages, of answers, and how sure a mean is. Knows nothing of Rag."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 

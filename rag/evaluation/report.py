@@ -1,7 +1,5 @@
 """What was measured, in a form to read and a form to keep; and how two runs of one set differ."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Runs a set through Rag as a user would: ingest, search, ask."""
 
-from __future__ import annotations
-
 import logging
 import random
 import re

@@ -1,7 +1,5 @@
 """The embedding model that comes with the program: where its package lies, and whether its weights are right."""
 
-from __future__ import annotations
-
 import hashlib
 from importlib import metadata
 from pathlib import Path

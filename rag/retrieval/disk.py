@@ -3,8 +3,6 @@
 Locks are the kernel's (flock), so that a process that is killed holds none. They work on local file systems.
 """
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import hashlib

@@ -12,8 +12,6 @@ A change builds a new generation beside the old one and then switches. Until the
 fails, it goes on serving.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import shutil

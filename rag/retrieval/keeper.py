@@ -3,8 +3,6 @@
 Safe to use from many threads. A generation that was handed out stays usable while the next one takes over.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

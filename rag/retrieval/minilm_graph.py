@@ -17,17 +17,13 @@ dynamic scale for each tensor, as is usual, has 0.0056):
   same, but for the rounding of floats, at half a bit instead of one (0.0026 instead of 0.0036 before smoothing).
 """
 
-from __future__ import annotations
-
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 Array = NDArray[np.float32]
 

@@ -1,7 +1,5 @@
 """What a folder is about: one passage for each main part, the one nearest to the part as a whole."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 
 import numpy as np

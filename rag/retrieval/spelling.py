@@ -1,7 +1,5 @@
 """Words of a question that are in no document and in no dictionary, taken for the documents' word they resemble."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Collection
 from functools import cache

@@ -4,8 +4,6 @@ A row is digest, vector and a checksum of both. Rows are only ever appended, so 
 one; a row that is torn or damaged does not count, and its text is embedded again.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import zlib

@@ -1,7 +1,5 @@
 """Is everything there that an answer needs? One finding for each thing, with what to do where it is not."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable

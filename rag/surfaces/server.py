@@ -5,15 +5,12 @@ under a name of this machine, and a change only from a page that this server sen
 loopback is listened on.
 """
 
-from __future__ import annotations
-
 import errno
 import ipaddress
 import logging
 import os
 import socket
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -24,10 +21,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from rag.engine import Rag
 from rag.errors import ConfigError, RagError
-
-if TYPE_CHECKING:
-    from rag.engine import Rag
 
 MAX_BODY_BYTES = 8 * 2**20  # a long conversation with its passages; files are not sent
 SHUTDOWN_S = 2  # an open tab holds a stream that never ends by itself

@@ -3,22 +3,18 @@
 Knows `Talk`, `render` and a few facts of Rag.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
 
+from rag.engine import Rag
 from rag.errors import RagError
 from rag.surfaces.page import render
 from rag.surfaces.page.replies import Replies
 from rag.surfaces.page.talk import ASK, Talk
 from rag.surfaces.page.theme import theme
-
-if TYPE_CHECKING:
-    from rag.engine import Rag
 
 TITLE = "Ask the documents"
 HERE = Path(__file__).parent

@@ -3,8 +3,6 @@
 Knows nothing of answers. Text and code come out as entities, so that nothing reads them as markup again.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache

@@ -5,8 +5,6 @@ where a document could draw a form, fetch a picture or cover the page. One line 
 block to Markdown and stays as it is, and an entity is never markup; so foreign text is shown, and does nothing.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from html import unescape

@@ -3,21 +3,16 @@
 Knows Rag and what it says; nothing of Gradio.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING
 
 from rag.answering.types import Answer, Citation, Done, Retrieved, Said, Searching, Sentence, Turn
+from rag.engine import Rag
 from rag.errors import RagError
 from rag.retrieval.types import Hit
 from rag.surfaces.page import render
-
-if TYPE_CHECKING:
-    from rag.engine import Rag
 
 logger = logging.getLogger(__name__)
 

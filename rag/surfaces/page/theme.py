@@ -1,7 +1,5 @@
 """The page's colours and type, as a Gradio theme: neutral greys, one accent, system fonts, nothing fetched."""
 
-from __future__ import annotations
-
 import gradio as gr
 
 _SHADES = "#eef6f6 #d5e9e9 #aed4d5 #7fb9bb #4f9a9e #2f7f84 #22676c #1d5458 #1b4548 #193a3d #0b2325"  # c50 to c950
