@@ -9,6 +9,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Collection, Generator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -28,9 +29,11 @@ from rag.retrieval.embedding import Embedder, local_embeddings
 from rag.retrieval.generation import Generation
 from rag.retrieval.ingest import Progress, matching
 from rag.retrieval.keeper import Keeper
+from rag.retrieval.reranking import CrossEncoderReranker
 from rag.retrieval.retriever import HybridRetriever
 from rag.retrieval.spelling import corrected
 from rag.retrieval.types import DocumentInfo, Hit, IngestReport
+from rag.retrieval.why import Why, trace
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,6 +67,7 @@ class Rag:
         """
         self.settings = settings or Settings()
         self._llm = llm
+        self._reranker = CrossEncoderReranker(self.settings.reranker) if self.settings.reranker else None
         self._embedder = Embedder(embeddings or local_embeddings(self.settings))
         told = progress or (lambda what, done, total: log.info("%s: %d of %d", what, done, total))
         self._keeper = Keeper(self.settings, self._embedder, told)
@@ -121,7 +125,19 @@ class Rag:
         text, turns, generation = self._question(query), _turns(history), self._keeper.ready()
         _check_sources(generation, sources)
         found = _in_its_spelling(self._resolved(text, turns, generation), generation)
-        return HybridRetriever(generation, matching(generation, self._embedder)).search(found, k, sources)
+        return self._retriever(generation).search(found, k, sources)
+
+    def why(self, query: str, expected: str) -> Why:
+        """Where a passage with the expected words was lost on its way to the answer, and its ranks and scores."""
+        text, generation = self._question(query), self._keeper.ready()
+        found = _in_its_spelling(text, generation)
+        seen = trace(self._retriever(generation), generation, found, expected, self.settings.passages)
+        if seen.stage != "answer" or seen.hit is None:
+            return seen
+        cited = [c for c in self.ask(text).citations if c.source == seen.hit.source]
+        if any(c.start < seen.hit.end and seen.hit.start < c.end for c in cited):
+            return replace(seen, stage="nowhere", detail=f"{seen.detail} The answer quotes it.")
+        return replace(seen, detail=f"{seen.detail} Other sentences were nearer to the question than those in it.")
 
     def check(self, claim: str, texts: Sequence[str]) -> Support:
         """Whether one of the texts bears out the claim, where, and if not, which guard failed."""
@@ -235,8 +251,11 @@ class Rag:
         """A question with what it leaves out: by the model of language where there is one, else by words alone."""
         return (turns and self._answerer.resolve(text, turns)) or condense(text, turns, generation.lexical)
 
+    def _retriever(self, generation: Generation) -> HybridRetriever:
+        return HybridRetriever(generation, matching(generation, self._embedder), self._reranker)
+
     def _retrieve(self, generation: Generation, question: Question, sources: Collection[str] | None) -> list[Hit]:
-        retriever = HybridRetriever(generation, matching(generation, self._embedder))
+        retriever = self._retriever(generation)
         if question.kind == "overview":
             return retriever.outline(sources)
         return retriever.search(question.query, self.settings.passages, sources)

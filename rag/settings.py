@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     embedding_precision: Literal["int8", "fp32"] = Field(
         default="int8", description="of all-MiniLM-L6-v2: int8 is faster; an index keeps the one it was built with"
     )
+    reranker: str | None = Field(
+        default=None, description="a sentence-transformers CrossEncoder, name or folder, that orders the best 30 anew"
+    )
     max_file_mb: int = Field(default=50, ge=1, description="larger files are reported, not read")
     max_question_chars: int = Field(default=4000, ge=1, description="longer questions are refused")
     passages: int = Field(default=8, ge=1, le=100, description="how many passages are considered for an answer")

@@ -36,10 +36,10 @@ def words(text: str) -> list[str]:
 
     English is assumed. A run of Chinese, Japanese or Korean becomes its overlapping pairs of characters.
     """
-    return [stem for stem in stems(_forms(text)) if stem]
+    return [stem for stem in stems(forms_of(text)) if stem]
 
 
-def _forms(text: str) -> list[str]:
+def forms_of(text: str) -> list[str]:
     """The words of a text in order as they are written, in lower case."""
     found: list[str] = []
     for run, word in _WORD.findall(plain(text)):
@@ -99,7 +99,7 @@ class LexicalIndex:
         """
         old = np.array([-1 if place is None else place for place in places or [None] * len(texts)], dtype=np.int64)
         counted = {
-            row: Counter(filter(None, _terms(forms := _forms(texts[row]), language_of(forms))))
+            row: Counter(filter(None, _terms(forms := forms_of(texts[row]), language_of(forms))))
             for row in np.flatnonzero(old < 0).tolist()
         }
         numbers = dict(known._numbers) if known else {}
@@ -189,7 +189,7 @@ class LexicalIndex:
 
     def _asked(self, query: str) -> list[tuple[str, ...]]:
         """For each word of a query the terms that stand for it: its stem in each language of the passages."""
-        forms = _forms(query)
+        forms = forms_of(query)
         own = stems(forms, language_of(forms, self._languages))
         stemmed = [_terms(forms, language) for language in self._languages]
         return [tuple(filter(None, terms)) for kept, *terms in zip(own, *stemmed, strict=True) if kept and any(terms)]

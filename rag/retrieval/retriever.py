@@ -15,12 +15,17 @@ from rag.retrieval.embedding import Embedder
 from rag.retrieval.fusion import DENSE_SHARE, Scores, convex
 from rag.retrieval.generation import Generation
 from rag.retrieval.late import interaction
+from rag.retrieval.lexical import forms_of, words
 from rag.retrieval.outline import outline
+from rag.retrieval.reranking import RERANKED, Reranker
 from rag.retrieval.types import Hit
 
-_CANDIDATES = 100  # taken from each list; 50 and 200 rank alike
+CANDIDATES = 100  # taken from each list; 50 and 200 rank alike
 _LATE = 2.0  # what late interaction counts beside the cosine; from 1 to 4 it makes no difference
 _ASIDE = re.compile(r"(.*\S)\s+\[[^\[\]]+\]", re.DOTALL)
+_CLAUSE = re.compile(r",\s|\s(?:and|or|that|which|where|who|whose|when|while)\s", re.IGNORECASE)
+_CLAUSE_WORDS = 3  # that tell something; what is shorter is no question of its own
+_CLAUSE_SHARE = 0.3  # what a passage gains that answers a part of the question
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +40,18 @@ class Candidates:
     dense_ranks: dict[int, int]  # position to rank, from 1
     sparse_ranks: dict[int, int]
 
+    def scores(self) -> dict[int, float]:
+        """Fused scores, by position."""
+        return dict(zip(self.rows.tolist(), self.fused.tolist(), strict=True))
+
 
 class HybridRetriever:
     """Chroma and BM25 over one generation, fused by `convex`, and what these lead to."""
 
-    def __init__(self, generation: Generation, embedder: Embedder) -> None:
+    def __init__(self, generation: Generation, embedder: Embedder, reranker: Reranker | None = None) -> None:
         self._generation = generation
         self._embedder = embedder
+        self._reranker = reranker
 
     def search(self, query: str, k: int, sources: Collection[str] | None = None) -> list[Hit]:
         """The `k` best passages, best first, fewer only where the documents hold fewer.
@@ -53,10 +63,28 @@ class HybridRetriever:
         allowed = None if sources is None else np.array([p.source in sources for p in passages])
         if allowed is not None and not allowed.any():
             return []
-        found = self.candidates(query, max(k, _CANDIDATES), allowed)
-        fused = dict(zip(found.rows.tolist(), found.fused.tolist(), strict=True))
+        found = self.candidates(query, max(k, CANDIDATES), allowed)
+        fused = found.scores()
+        for row, score in self._parts(query, allowed).items():
+            fused[row] = fused.get(row, 0.0) + _CLAUSE_SHARE * score
+        top = max(1.0, *fused.values()) if fused else 1.0
+        fused = {row: score / top for row, score in fused.items()}
         ranked = bridge(query, fused, passages, self._generation.lexical, allowed)
-        return [self._hit(row, bridged, found) for row, bridged in islice(ranked.items(), k)]
+        best = dict(islice(ranked.items(), max(k, RERANKED) if self._reranker else k))
+        matched = self._matched(query, list(best))
+        hits = [self._hit(row, best[row], found, told) for row, told in zip(best, matched, strict=True)]
+        if self._reranker:
+            hits = [*self._reranker.rerank(query, hits[:RERANKED]), *hits[RERANKED:]]
+        return hits[:k]
+
+    def _parts(self, query: str, allowed: NDArray[np.bool_] | None) -> dict[int, float]:
+        """For a question of several parts, what each found alone; the better score where two found the same."""
+        parts = [part for part in _CLAUSE.split(query) if len(words(part)) >= _CLAUSE_WORDS]
+        best: dict[int, float] = {}
+        for part in parts if len(parts) > 1 else ():
+            for row, score in self.candidates(part, CANDIDATES, allowed).scores().items():
+                best[row] = max(score, best.get(row, 0.0))
+        return best
 
     def candidates(self, query: str, depth: int, allowed: NDArray[np.bool_] | None = None) -> Candidates:
         """The `depth` best passages of either search."""
@@ -90,7 +118,15 @@ class HybridRetriever:
         """One passage for each main part of the documents, in reading order; ranks are None and scores 1."""
         return [Hit.of(passage, score=1.0) for passage in outline(self._generation, sources)]
 
-    def _hit(self, row: int, bridged: Bridged, found: Candidates) -> Hit:
+    def _matched(self, query: str, rows: list[int]) -> list[tuple[str, ...]]:
+        """For each passage the words of the query that it holds, the most telling first."""
+        forms = list(dict.fromkeys(forms_of(query)))
+        places = np.array(rows, dtype=np.int32)
+        parts = [self._generation.lexical.parts(form, places).sum(axis=0) for form in forms]
+        told = np.stack(parts, axis=1) if parts else np.zeros((len(rows), 0))
+        return [tuple(forms[i] for i in np.argsort(-row, kind="stable") if row[i] > 0) for row in told]
+
+    def _hit(self, row: int, bridged: Bridged, found: Candidates, matched: tuple[str, ...]) -> Hit:
         passages, at = self._generation.passages, np.flatnonzero(found.rows == row)
         values = {"dense_score": found.cosines, "late_score": found.late, "sparse_score": found.sparse}
         told = {name: float(scores[at[0]]) for name, scores in values.items()} if len(at) else {}
@@ -99,6 +135,7 @@ class HybridRetriever:
             score=bridged.score,
             dense_rank=found.dense_ranks.get(row),
             sparse_rank=found.sparse_ranks.get(row),
+            matched=matched,
             bridged_from=None if bridged.source is None else passages[bridged.source].id,
             **told,
         )

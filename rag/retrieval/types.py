@@ -35,6 +35,7 @@ class Hit:
     sparse_rank: int | None = None
     sparse_score: float | None = None  # BM25
     late_score: float | None = None  # late interaction, in [-1, 1]; 0 with a foreign embedding model
+    matched: tuple[str, ...] = ()  # words of the query that it holds, the most telling first
     bridged_from: str | None = None  # the id of the passage that names this one and brought it forward
 
     @staticmethod

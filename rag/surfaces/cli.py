@@ -18,7 +18,7 @@ import typer
 
 from rag import __version__
 from rag.errors import RagError
-from rag.surfaces.terminal import Streamed, marked, note, prepare, progress, put, put_quotes, summary
+from rag.surfaces.terminal import Streamed, explained, marked, note, prepare, progress, put, put_quotes, summary
 
 if TYPE_CHECKING:
     from rag.answering.types import Turn
@@ -83,7 +83,13 @@ def ask(question: Question, corpus: Corpus = None, index: Index = None, llm: Llm
 
 @app.command()
 def search(
-    query: Query, k: K = 5, corpus: Corpus = None, index: Index = None, llm: Llm = None, as_json: Json = False
+    query: Query,
+    k: K = 5,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what each rank is made of.")] = False,
+    corpus: Corpus = None,
+    index: Index = None,
+    llm: Llm = None,
+    as_json: Json = False,
 ) -> None:
     """Show the passages that a question would be answered from."""
     with _rag(corpus, index, llm) as rag:
@@ -94,6 +100,28 @@ def search(
         for rank, hit in enumerate(hits, 1):
             put(f"{rank}. {hit.source}:{hit.start}-{hit.end}  {hit.section}  (score {hit.score:.2f})")
             put("   " + " ".join(hit.text.split()) + "\n")
+            if explain:
+                put(f"   {explained(hit)}\n")
+
+
+@app.command()
+def why(
+    query: Query,
+    expect: Annotated[str, typer.Option("--expect", help="Words of the passage that was expected.")],
+    corpus: Corpus = None,
+    index: Index = None,
+    llm: Llm = None,
+    as_json: Json = False,
+) -> None:
+    """Say at which stage an expected passage was lost."""
+    with _rag(corpus, index, llm) as rag:
+        seen = rag.why(query, expect)
+        if as_json:
+            put({name: getattr(seen, name) for name in seen.__slots__} | {"hit": seen.hit and seen.hit.to_dict()})
+            return
+        put(f"{'Not lost.' if seen.stage == 'nowhere' else f'Lost at: {seen.stage}.'} {seen.detail}")
+        if seen.hit:
+            put(f"{seen.hit.source}:{seen.hit.start}-{seen.hit.end}\n   {explained(seen.hit)}")
 
 
 @app.command()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rag.answering.types import Answer, Event, Sentence
-    from rag.retrieval.types import IngestReport
+    from rag.retrieval.types import Hit, IngestReport
 
 _LOG_EVERY_S = 10
 NOT_FOUND = " (not found in the documents)"  # behind a sentence of a model that the documents do not bear out
@@ -56,6 +56,18 @@ def put_quotes(answer: Answer) -> None:
         place = ", ".join(p for p in (citation.section, f"page {citation.page}" if citation.page else "") if p)
         quote = " ".join(citation.quote.split())
         put(f"\n[{citation.number}] {citation.source}{f' ({place})' if place else ''}\n    {quote}")
+
+
+def explained(hit: Hit) -> str:
+    """What a hit's rank is made of."""
+    listed = [
+        f"number {rank} by {by}" for rank, by in ((hit.dense_rank, "meaning"), (hit.sparse_rank, "words")) if rank
+    ]
+    told = [*(listed or ["in neither list"]), f"score {hit.score:.2f}"]
+    if hit.dense_score is not None:
+        told.append(f"cosine {hit.dense_score:.2f}, late interaction {hit.late_score:.2f}, BM25 {hit.sparse_score:.1f}")
+    told += [f"matched: {', '.join(hit.matched)}"] if hit.matched else []
+    return "; ".join([*told, "named by another passage"] if hit.bridged_from else told)
 
 
 class Streamed:
