@@ -11,6 +11,8 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -137,11 +139,11 @@ class _Server(uvicorn.Server):
             self._on_ready(self._url)
 
 
+@dataclass(frozen=True, slots=True)
 class SecurityHeaders:
     """Puts the security headers on every response."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
         async def send_with_headers(message: Message) -> None:
@@ -149,7 +151,7 @@ class SecurityHeaders:
                 MutableHeaders(scope=message).update(SECURITY_HEADERS)
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        await self.app(scope, receive, send_with_headers)
 
 
 class Gate:
@@ -191,16 +193,16 @@ class Gate:
         return scheme in ("http", "https") and (place == host.lower() or _hostname(origin) in self._named)
 
 
+@dataclass(frozen=True, slots=True)
 class BodyLimit:
     """Refuses bodies above `limit` bytes, by the length that they declare or else by what comes."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app = app
-        self._limit = limit
+    app: ASGIApp
+    limit: int
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
-        left = self._limit
-        too_large = HTTPException(413, f"The request is larger than {self._limit:,} bytes.")
+        left = self.limit
+        too_large = HTTPException(413, f"The request is larger than {self.limit:,} bytes.")
 
         async def counted() -> Message:
             nonlocal left
@@ -212,18 +214,11 @@ class BodyLimit:
 
         declared = Headers(raw=scope.get("headers", [])).get("content-length", "0")
         try:
-            if not declared.isdecimal() or int(declared) > self._limit:
+            if not declared.isdecimal() or int(declared) > self.limit:
                 raise too_large
-            await self._app(scope, counted, send)
+            await self.app(scope, counted, send)
         except HTTPException as error:  # an app with handlers of its own has answered by then
             await _http_error(error)(scope, receive, send)
-
-
-def _hostname(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:  # such as an unclosed bracket
-        return ""
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -246,11 +241,16 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
+def _hostname(url: str) -> str:
+    with suppress(ValueError):  # such as an unclosed bracket
+        return urlsplit(url).hostname or ""
+    return ""
+
+
 def _is_loopback(host: str) -> bool:
-    try:
+    with suppress(ValueError):  # any other name
         return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:  # any other name
-        return False
+    return False
 
 
 def _error(status: int, message: str, kind: str, param: str | None = None) -> JSONResponse:
