@@ -19,11 +19,7 @@ def expected(question: str) -> str | None:
 
 
 def offers(kind: str | None, sentence: str, known: Set[str]) -> float:
-    """1.0 when the sentence holds a value of this kind that is not among the `known` words, else 0.0.
-
-    :param known: the question's own words, as `words` gives them: what was asked with is not what was asked for.
-    :return: 0.5 when no kind is expected.
-    """
+    """1.0 when the sentence holds a value of this kind beyond the `known` words of the question; 0.5 for no kind."""
     if kind is None:
         return 0.5
     if kind == "name":

@@ -46,10 +46,7 @@ class Grounder:
         return self._best(claim, texts, spans, [""] * len(texts))
 
     def ground(self, claim: str, hits: Sequence[Hit]) -> Evidence | None:
-        """The span of a hit that supports the claim, or None.
-
-        A name may also stand in the title or the section above the passage.
-        """
+        """The span of a hit that supports the claim, or None; a name may also stand in the title or the section."""
         spans = [[Span(s.start - hit.start, s.end - hit.start) for s in hit.sentences] for hit in hits]
         support = self._best(claim, [h.text for h in hits], spans, [f"{h.title} {h.section}" for h in hits])
         if not support.supported or support.span is None or support.text is None:

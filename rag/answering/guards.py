@@ -66,10 +66,7 @@ def numbers_agree(claim: str, text: str) -> bool:
 
 
 def names_agree(claim: str, text: str) -> bool:
-    """Whether every name of the claim occurs in the text.
-
-    The first word is taken for a name too, unless it is one that often opens a sentence: there the subject stands.
-    """
+    """Whether every name of the claim occurs in the text; its first word is one unless it often opens a sentence."""
     held, first = set(words(text)), len(re.split(r"\w", claim, maxsplit=1)[0])
     return all(
         set(words(name.group())) <= held or (name.start() == first and name.group().lower() in _OPENERS)

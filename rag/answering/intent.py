@@ -24,10 +24,7 @@ def visible(message: str) -> str:
 
 
 def intent_of(message: str, begun: bool = False) -> Intent:
-    """The kind of a message; anything that is not clearly another kind is a question about facts.
-
-    :param begun: whether something was said before, which "it" may stand for.
-    """
+    """The kind of a message, a fact unless it is clearly another; once it has `begun`, "it" may be what was said."""
     plain = unicodedata.normalize("NFKC", message).replace("\u2019", "'").lower()
     plain = " ".join(_PUNCTUATION.sub(" ", plain).split())
     if begun and _LEANS_BACK.search(plain):

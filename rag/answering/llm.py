@@ -1,7 +1,6 @@
 """Answers by a model of language: the one home of LangChain chat models.
 
-A prompt template piped into the model, so that callbacks and tracing reach it as they reach any runnable. What the
-model writes is cut into sentences here; whether they are true is not decided here.
+What the model writes is cut into sentences here; whether they are true is not decided here.
 """
 
 import logging
@@ -59,11 +58,7 @@ class LLMAnswerer:
         return question if words(whole) == words(question) else f"{question} [{whole}]"
 
     def answer(self, question: Question, hits: Sequence[Hit], reading: Reading) -> Iterator[Draft | Declined]:
-        """The model's sentences as it writes them, or that it found no answer.
-
-        :raises ModelUnavailable: the model cannot be reached or refuses.
-        :raises ModelTimeout: it does not answer in time.
-        """
+        """The model's sentences as it writes them, or that it found no answer; ModelError where the model fails."""
         if not hits:
             yield Declined("No passage was found.")
             return
@@ -100,10 +95,7 @@ class LLMAnswerer:
 
 
 def chat_model(settings: Settings) -> BaseChatModel:
-    """The chat model that the settings name.
-
-    :raises ConfigError: an unknown provider, a package that is not installed, or a missing key.
-    """
+    """The chat model that the settings name, or a ConfigError: no such provider, no package, or no key."""
     from langchain.chat_models import init_chat_model
 
     given = {"base_url": settings.llm_base_url, "api_key": settings.llm_api_key}

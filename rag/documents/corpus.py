@@ -40,12 +40,9 @@ class Corpus:
         self._apart = {folder.resolve() for folder in (data_dir, *apart)}
 
     def stamps(self) -> dict[str, FileStamp]:
-        """Every file that counts as a document, by source, in alphabetical order.
+        """Every file that counts as a document, by source, in alphabetical order; a CorpusError if there is none.
 
-        Left out: names that begin with a dot or `~$`, links that lead out of the folder, whatever is no regular
-        file, and what was excluded.
-
-        :raises CorpusError: the folder is missing, or no file is in it.
+        Left out: names that begin with a dot or `~$`, links that lead out, what is no regular file or was excluded.
         """
         if not self.path.is_dir():
             raise CorpusError(f"There is no folder {self.path}. Create it and put documents in, or set RAG_CORPUS_DIR.")

@@ -12,10 +12,7 @@ _PDFIUM = threading.Lock()  # the library is not thread-safe
 
 
 def read_pdf(data: bytes) -> tuple[str, list[str]]:
-    """The title in the metadata, or "", and the text of every page in order; lines end in newline.
-
-    :raises UnreadableDocument: broken, protected by a password, or without any text (a scan).
-    """
+    """The title in the metadata, or "", and the text of every page in order; lines end in newline."""
     import pypdfium2
 
     if not data.lstrip()[:5] == b"%PDF-":

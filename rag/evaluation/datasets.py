@@ -72,7 +72,6 @@ def load(path: Path, place: Path, corpus: Path | None = None) -> tuple[Path, lis
 
     :param place: an empty folder; the rows of corpus.jsonl become files in it.
     :param corpus: the folder of documents, where it is not the set's own; a file of questions has none.
-    :raises DatasetError: something is missing or malformed.
     """
     own = not path.is_dir()
     file, grades = (path, {}) if own else (path / "queries.jsonl", _grades(path / "qrels.tsv"))

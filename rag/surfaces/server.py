@@ -96,12 +96,7 @@ def errors_as_json(app: FastAPI) -> None:
 def serve(
     rag: Rag, host: str | None = None, port: int | None = None, on_ready: Callable[[str], None] | None = None
 ) -> None:
-    """Serve until interrupted.
-
-    :param on_ready: called with the address once it answers.
-    :raises RagError: there is nothing to serve.
-    :raises ConfigError: an address other than loopback, or a port that cannot be had.
-    """
+    """Serve until interrupted, on loopback only; `on_ready` is called with the address once it answers."""
     host = rag.settings.host if host is None else host
     rag.documents()  # builds the index, or says why it cannot be, before anyone connects
     rag.wait_at_most(PATIENCE_S)
@@ -155,12 +150,10 @@ class SecurityHeaders:
 
 
 class Gate:
-    """Lets in what was asked for under one of the names, and changes only from pages of the same origin.
+    """Lets in what was asked for under a name of loopback or of `hosts`, and changes only from its own pages.
 
     The first stops DNS rebinding, the second requests that another site's page makes a browser send. Programs other
     than browsers send no Origin and are not hindered.
-
-    :param hosts: names besides those of loopback, without ports.
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str] = ()) -> None:
@@ -222,10 +215,7 @@ class BodyLimit:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there.
-
-    :raises ConfigError: not loopback, or not to be had.
-    """
+    """A socket that listens there; a ConfigError if that is not loopback, or not to be had."""
     if not _is_loopback(host):
         raise ConfigError(
             f"{host} can be reached from other machines, and there is no sign-in yet. Serve on 127.0.0.1, behind a "

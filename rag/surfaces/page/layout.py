@@ -1,7 +1,4 @@
-"""The page: bar, chat, composer and source panel, and what sets them off.
-
-Knows `Talk`, `render` and a few facts of Rag.
-"""
+"""The page: bar, chat, composer and source panel, and what sets them off."""
 
 from pathlib import Path
 from typing import Any
@@ -72,9 +69,7 @@ def page(rag: Rag) -> gr.Blocks:
 
 def _chat(rag: Rag) -> gr.Chatbot:
     return gr.Chatbot(
-        show_label=False,
         label="Conversation",
-        container=False,
         layout="panel",
         height=None,
         elem_id="chat",
@@ -83,9 +78,7 @@ def _chat(rag: Rag) -> gr.Chatbot:
         examples=[{"text": question} for question in rag.starters()],
         latex_delimiters=[],
         sanitize_html=True,
-        allow_tags=False,
-        line_breaks=False,
-        group_consecutive_messages=False,
+        **dict.fromkeys(("show_label", "container", "allow_tags", "line_breaks", "group_consecutive_messages"), False),
     )
 
 

@@ -57,7 +57,6 @@ def reply(
     :param turn: number of this question in the conversation; it keeps anchors apart: `#src-<turn>-<n>`.
     :param passage: what stands before and after a citation's quote in its document.
     :param markdown: whether a model wrote the text; text of documents is shown literally.
-    :param done: whether the answer is whole.
     """
     kind = "reply declined" if answer.abstained else "reply"
     untold = answer.abstained and answer.reason and answer.reason not in answer.text
