@@ -7,24 +7,16 @@ purpose: a fluent sentence with one wrong figure is the error that readers do no
 import re
 from collections import Counter
 
-from rag.answering.lexicon import patterns, word_set
+from rag.answering.lexicon import patterns, values, word_set
 from rag.retrieval.lexical import words
 
-_UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-    " eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_VALUES = {w: float(i) for i, w in enumerate(_UNITS)} | {w: 10.0 * i for i, w in enumerate(_TENS, 2)}
-_VALUES |= {w: float(i) for i, w in enumerate("second third fourth fifth sixth seventh eighth ninth tenth".split(), 2)}
-_SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "m": 1e6, "billion": 1e9, "bn": 1e9, "trillion": 1e12,
-           "k": 1e3, "b": 1e9, "\u4e07": 1e4, "\u4ebf": 1e8}  # fmt: skip
-_FRACTIONS = {"half": 1 / 2, "third": 1 / 3, "quarter": 1 / 4, "fifth": 1 / 5, "tenth": 1 / 10}
+_UNITS, _SCALES, _FRACTIONS = values("units"), values("scales"), values("fractions")
+_VALUES = _UNITS | values("others")
 _NUMBER = re.compile(
     r"(?i)(?P<digits>(?<![\w.])\d+(?:,\d{3})+(?:\.\d+)?|(?<![A-Za-z\d.])\d+(?:\.\d+)?)"
     r"|\b(?P<one>an?)(?=[\s-](?:hundred|thousand|million|billion|trillion)\b)"
     r"|(?<!\bone[\s-])(?<!\ba[\s-])(?!(?:second|third|fourth|fifth),)"  # neither "one-third" nor "Second, it grew"
-    rf"\b(?P<word>{'|'.join(_VALUES)})\b(?:-(?P<unit>{'|'.join(_UNITS[1:10])})\b)?"
+    rf"\b(?P<word>{'|'.join(_VALUES)})\b(?:-(?P<unit>{'|'.join(list(_UNITS)[1:10])})\b)?"
 )
 _SCALE = re.compile(
     rf"(?i)(?:[\s-]?(?={'|'.join(scale for scale in _SCALES if scale not in 'kmb')})|(?=[kmb]))"  # "5 m" is a length

@@ -26,6 +26,11 @@ def patterns(table: str) -> dict[str, re.Pattern[str]]:
     return {name: re.compile(pattern, re.IGNORECASE) for name, pattern in made.items()}
 
 
+def values(table: str) -> dict[str, float]:
+    """What the words of a table mean, as numbers."""
+    return {word: float(value) for word, value in _tables()[table].items()}
+
+
 @cache
 def _tables() -> dict[str, dict[str, str]]:
     return tomllib.loads(Path(__file__).with_name("lexicon.toml").read_text("utf-8"))

