@@ -73,14 +73,13 @@ class LLMAnswerer:
             yield Declined("The model gave no answer.")
 
     def _drafts(self, question: Question, hits: Sequence[Hit]) -> Iterator[Draft]:
-        segmenter = Segmenter()
-        length = 0
+        segmenter, left = Segmenter(), _MAX_REPLY_CHARS
         history = [(turn["role"], turn["content"]) for turn in question.history[-_MAX_HISTORY:]]
         values = {"passages": numbered(hits), "question": question.text, "history": history}
         for piece in _spoken(self._pieces(self._chain, **values)):
-            length += len(piece)
-            yield from segmenter.feed(piece[: _MAX_REPLY_CHARS - length + len(piece)])
-            if length >= _MAX_REPLY_CHARS:
+            yield from segmenter.feed(piece[:left])
+            left -= len(piece)
+            if left <= 0:
                 break
         yield from segmenter.flush()
         if segmenter.tail:

@@ -52,18 +52,11 @@ class _Graph:
         x = self._node("Identity", x, output="states")
         mean = self._node("ReduceMean", x, _axes(1), keepdims=0)
         self._node("LpNormalization", mean, axis=-1, p=2, output="vectors")
-        graph = helper.make_graph(
-            self._nodes,
-            "MiniLM",
-            [helper.make_tensor_value_info("ids", TensorProto.INT64, ["texts", "tokens"])],
-            [
-                helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["texts", self._config["hidden_size"]]),
-                helper.make_tensor_value_info(
-                    "states", TensorProto.FLOAT, ["texts", "tokens", self._config["hidden_size"]]
-                ),
-            ],
-            self._constants,
-        )
+        size = self._config["hidden_size"]
+        shapes = {"vectors": ["texts", size], "states": ["texts", "tokens", size]}
+        given = [helper.make_tensor_value_info("ids", TensorProto.INT64, ["texts", "tokens"])]
+        made = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+        graph = helper.make_graph(self._nodes, "MiniLM", given, made, self._constants)
         opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("com.microsoft", 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
         serialised: bytes = model.SerializeToString()

@@ -40,13 +40,12 @@ def working(words: str) -> str:
 def failed(message: str, shown: str = "") -> str:
     """A reply that says what went wrong, under what was said before, if anything was."""
     line = f'<p class="label">No answer could be made</p><p class="failure">{escape(message)}</p>'
-    return _ended(shown, line) if 'class="said' in shown else f'<div class="reply failed">{line}</div>'
+    return _ended(shown, line, "reply failed")
 
 
 def stopped(shown: str) -> str:
     """The same reply, ended where the user stopped it."""
-    note = '<p class="note">Stopped.</p>'
-    return _ended(shown, note) if 'class="said' in shown else f'<div class="reply">{note}</div>'
+    return _ended(shown, '<p class="note">Stopped.</p>', "reply")
 
 
 def reply(
@@ -87,8 +86,9 @@ def plain(shown: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", unescape(said)).strip()
 
 
-def _ended(shown: str, last: str) -> str:
-    return shown.replace(_MORE, "").removesuffix("</div>") + last + "</div>"
+def _ended(shown: str, last: str, kind: str) -> str:
+    begun = shown.replace(_MORE, "").removesuffix("</div>") if 'class="said' in shown else f'<div class="{kind}">'
+    return f"{begun}{last}</div>"
 
 
 def _searched(answer: Answer) -> str:
