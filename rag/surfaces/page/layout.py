@@ -11,7 +11,6 @@ from rag.errors import RagError
 from rag.surfaces.page import render
 from rag.surfaces.page.replies import Replies
 from rag.surfaces.page.talk import ASK, Talk
-from rag.surfaces.page.theme import theme
 
 TITLE = "Ask the documents"
 HERE = Path(__file__).parent
@@ -30,7 +29,7 @@ def mount(app: FastAPI, rag: Rag) -> None:
         app,
         page(rag),
         path="/",
-        theme=theme(),
+        theme=gr.Theme.load(str(HERE / "theme.json")),  # neutral greys, one accent, system fonts
         css=(HERE / "page.css").read_text("utf-8"),
         head=f'<link rel="icon" href="{ICON}"><script>{script}</script>',
         footer_links=[],
