@@ -116,16 +116,16 @@ def _ndcg(
     model: MiniLM, lexical: LexicalIndex, documents: list[tuple[str, str]], asked: list[tuple[str, dict[str, float]]]
 ) -> Iterator[float]:
     """Of dense search, and of fusion."""
-    ids = [id for id, _ in documents]
+    ids = np.array([id for id, _ in documents])
     scores = model.vectors([query for query, _ in asked]) @ model.vectors([text for _, text in documents]).T
     dense_gains, fused_gains = [], []
-    for (query, golds), row in zip(asked, scores, strict=True):
-        dense = {ids[i]: float(row[i]) for i in np.argsort(-row, kind="stable")[:CANDIDATES]}
-        sparse = {ids[i]: score for i, score in lexical.search(query, CANDIDATES)}
+    for (query, golds), row in zip(asked, scores.astype(np.float64), strict=True):
+        dense, sparse = np.argsort(-row, kind="stable")[:CANDIDATES], lexical.scores(query)
+        either = np.union1d(dense, np.argsort(-sparse, kind="stable")[:CANDIDATES])
+        fused = convex(row[either], sparse[either], floor=row[dense].min())
         ideal = _gain(sorted(golds.values(), reverse=True))
-        for found, gains in ((dense, dense_gains), (convex(dense, sparse), fused_gains)):
-            ranked = sorted(found, key=found.__getitem__, reverse=True)
-            gains.append(_gain([golds.get(id, 0.0) for id in ranked]) / ideal)
+        for ranked, gains in ((dense, dense_gains), (either[np.argsort(-fused, kind="stable")], fused_gains)):
+            gains.append(_gain([golds.get(id, 0.0) for id in ids[ranked].tolist()]) / ideal)
     yield from (float(np.mean(dense_gains)), float(np.mean(fused_gains)))
 
 

@@ -134,10 +134,12 @@ class Rag:
         seen = trace(self._retriever(generation), generation, found, expected, self.settings.passages)
         if seen.stage != "answer" or seen.hit is None:
             return seen
-        cited = [c for c in self.ask(text).citations if c.source == seen.hit.source]
+        answer = self.ask(text)
+        cited = [c for c in answer.citations if c.source == seen.hit.source]
         if any(c.start < seen.hit.end and seen.hit.start < c.end for c in cited):
             return replace(seen, stage="nowhere", detail=f"{seen.detail} The answer quotes it.")
-        return replace(seen, detail=f"{seen.detail} Other sentences were nearer to the question than those in it.")
+        told = answer.text if answer.abstained else "Other sentences were nearer to the question than those in it."
+        return replace(seen, detail=f"{seen.detail} {told}")
 
     def check(self, claim: str, texts: Sequence[str]) -> Support:
         """Whether one of the texts bears out the claim, where, and if not, which guard failed."""

@@ -27,6 +27,7 @@ _LINKED_REST = 0.5  # the same, on top, when that passage names it
 _LINK = 0.3  # for being named, if hardly any other passage holds the name
 _TITLE = 0.5  # for being named by its title
 _SOURCES = 3  # good passages, whose names are followed
+_KEPT = 4  # passages that stay in front whatever they name; with none, the best one was often overtaken
 
 _CAPITALISED = r"[^\W\d_a-z](?:(?:\w?\.)+|[\w'\u2019-]*)"  # a point belongs to initials and to short words: "St."
 _SMALL = r"(?:(?:of|the|de|von|van|der|la|le|du|al|bin|del|da|di) ){0,2}"
@@ -58,7 +59,8 @@ def bridge(
     best = {passages[row].title: row for row in sorted(fused, key=lambda row: fused[row])}
     for title in _named(query, best):
         scores[best[title]] += _NAMED
-    sources = sorted(scores, key=lambda row: -scores[row])[:_SOURCES]
+    first = sorted(scores, key=lambda row: -scores[row])[:_KEPT]
+    sources = first[:_SOURCES]
     links = [_links(passages[row], set(words(query)), passages, lexical) for row in sources]
     rows = np.array([row for row in set(scores).union(*links) if allowed is None or allowed[row]], dtype=np.int32)
     parts = lexical.parts(query, rows)  # (words, rows)
@@ -72,9 +74,12 @@ def bridge(
     total = np.array([scores.get(row, 0.0) for row in rows.tolist()]) + gains.max(axis=0)
     scaled, by = total / max(1.0, total.max(initial=0)), gains.argmax(axis=0)
     found: dict[int, Bridged] = {}
-    for i in np.lexsort((rows, -total)).tolist():
+    places = np.array([first.index(row) if row in first else _KEPT for row in rows.tolist()])
+    bound = 1.0
+    for i in np.lexsort((rows, -total, places)).tolist():
         row, source = int(rows[i]), [*sources, None][by[i]]
-        found[row] = Bridged(float(scaled[i]), source if source is not None and row in links[by[i]] else None)
+        bound = min(bound, float(scaled[i]))
+        found[row] = Bridged(bound, source if source is not None and row in links[by[i]] else None)
     return found
 
 

@@ -58,15 +58,17 @@ _PROBES = 32  # vectors that must find themselves before a collection is used
 class DenseIndex:
     """A collection, opened for reading. Closes itself when nobody uses it any more."""
 
-    def __init__(self, path: Path, rooms: Iterable[Path]) -> None:
+    def __init__(self, path: Path, rooms: Iterable[Path], *beside: Path) -> None:
         """:param path: a collection that `flaw` finds nothing wrong with.
         :param rooms: folders in which a copy may be made; the first that can be written is taken.
+        :param beside: other files, to be copied into the same `room`.
         :raises StoreError: the collection cannot be opened.
         """
         held = ExitStack()
         self.close = weakref.finalize(self, _release, held, os.getpid())  # when the last search has ended
         try:
-            client = _client(_copied(path, rooms, held))
+            self.room = _copied(path, rooms, beside, held)
+            client = _client(self.room)
             held.callback(client.close)
             self._collection = client.get_collection(_COLLECTION, embedding_function=None)
             self.size = self._collection.count()
@@ -196,8 +198,8 @@ def _copy(path: Path, to: Path) -> None:
             shutil.copyfile(file, target)
 
 
-def _copied(path: Path, rooms: Iterable[Path], held: ExitStack) -> Path:
-    """A folder of our own with what is in `path`; its lock shows that it is in use."""
+def _copied(path: Path, rooms: Iterable[Path], beside: Iterable[Path], held: ExitStack) -> Path:
+    """A folder of our own with what is in `path`, and files beside it; its lock shows that it is in use."""
     problem: OSError | None = None
     for place in rooms:
         attempt = ExitStack()
@@ -206,6 +208,8 @@ def _copied(path: Path, rooms: Iterable[Path], held: ExitStack) -> Path:
             attempt.callback(shutil.rmtree, room, ignore_errors=True)
             attempt.callback(os.close, acquire(room))
             _copy(path, room)
+            for file in beside:
+                shutil.copyfile(file, room / file.name)
         except OSError as error:
             attempt.close()
             problem = error

@@ -19,7 +19,7 @@ from rag.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from sentence_transformers import SentenceTransformer
+    from sentence_transformers import CrossEncoder, SentenceTransformer
 
 _BUNDLED_NAMES = {BUNDLED_MODEL, f"sentence-transformers/{BUNDLED_MODEL}"}
 PROBE = "The quick brown fox jumps over the lazy dog."
@@ -71,6 +71,19 @@ def _load_sentence_transformer(name: str) -> SentenceTransformer:
         raise ModelUnavailable(
             f"The embedding model {name} is not on this machine, or cannot be loaded. Give a folder that holds it, "
             f"fetch it with `.venv/bin/hf download {name}`, or leave RAG_EMBEDDING_MODEL unset for {BUNDLED_MODEL}."
+        ) from error
+
+
+def load_cross_encoder(name: str) -> CrossEncoder:
+    """A model that reads query and passage together, on this machine. Never downloads."""
+    from sentence_transformers import CrossEncoder
+
+    try:
+        return CrossEncoder(name, device="cpu", local_files_only=True, num_labels=1)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelUnavailable(
+            f"The reranker {name} is not on this machine, or cannot be loaded. Give a folder that holds it, "
+            f"fetch it with `.venv/bin/hf download {name}`, or leave RAG_RERANKER unset."
         ) from error
 
 

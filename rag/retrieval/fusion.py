@@ -20,7 +20,7 @@ def convex(dense: Scores, sparse: Scores, floor: float, share: float = DENSE_SHA
     :param floor: the dense score of the last passage of the dense list.
     """
     top = dense.max(initial=floor) - floor
-    near = np.clip(dense - floor, 0, None) / top if top > 0 else np.ones(len(dense))
+    near = np.clip(dense - floor, 0, None) / top if top > 0 else (dense >= floor).astype(np.float64)
     shared = sparse / max(sparse.max(initial=0.0), 1e-9)
     fused: Scores = share * near + (1 - share) * shared
     return fused

@@ -126,12 +126,12 @@ class Generation:
     @cached_property
     def dense(self) -> DenseIndex:
         """Dense search."""
-        return DenseIndex(self.path / "chroma", [self.path.parent, *_ROOMS])
+        return DenseIndex(self.path / "chroma", [self.path.parent, *_ROOMS], self.path / _EMBEDDED)
 
     @cached_property
     def _embedded(self) -> int:
-        """The open file of `rows`: read where asked, as a mapped file that is cut short would kill the process."""
-        file = os.open(self.path / _EMBEDDED, os.O_RDONLY)
+        """The open file of `rows`: a copy beside Chroma's, so that no damage to the index is read as numbers."""
+        file = os.open(self.dense.room / _EMBEDDED, os.O_RDONLY)
         weakref.finalize(self, os.close, file)
         return file
 
@@ -139,7 +139,7 @@ class Generation:
         """What the model gave for some passages, (len(positions), width): vectors, then windows where there are any."""
         width = os.fstat(self._embedded).st_size // len(self.passages)
         data = b"".join(os.pread(self._embedded, width, position * width) for position in positions)
-        return np.frombuffer(data, dtype=np.float32).reshape(len(positions), -1)
+        return np.frombuffer(data, dtype=np.float32).reshape(len(positions), width // 4)
 
     def vectors(self, passages: Sequence[Passage]) -> Vectors:
         """The vectors of some passages, (len(passages), dimensions)."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from rag.errors import ModelUnavailable
+from rag.retrieval.embedding import load_cross_encoder
 from rag.retrieval.types import Hit
 
 if TYPE_CHECKING:
@@ -45,15 +45,7 @@ class CrossEncoderReranker:
         return [replace(hits[i], score=float(scores[i])) for i in np.argsort(-scores, kind="stable")]
 
     def _load(self) -> CrossEncoder:
-        from sentence_transformers import CrossEncoder
-
         with self._loading:
             if self._loaded is None:
-                try:
-                    self._loaded = CrossEncoder(self.model, device="cpu", local_files_only=True, num_labels=1)
-                except (OSError, ValueError, KeyError, RuntimeError) as error:
-                    raise ModelUnavailable(
-                        f"The reranker {self.model} is not on this machine, or cannot be loaded. Give a folder that "
-                        f"holds it, fetch it with `.venv/bin/hf download {self.model}`, or leave RAG_RERANKER unset."
-                    ) from error
+                self._loaded = load_cross_encoder(self.model)
             return self._loaded

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -14,7 +14,7 @@ from rag.retrieval.bridging import Bridged, bridge
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.fusion import DENSE_SHARE, Scores, convex
 from rag.retrieval.generation import Generation
-from rag.retrieval.late import interaction
+from rag.retrieval.late import interaction, unit
 from rag.retrieval.lexical import forms_of, words
 from rag.retrieval.outline import outline
 from rag.retrieval.reranking import RERANKED, Reranker
@@ -63,10 +63,11 @@ class HybridRetriever:
         allowed = None if sources is None else np.array([p.source in sources for p in passages])
         if allowed is not None and not allowed.any():
             return []
-        found = self.candidates(query, max(k, CANDIDATES), allowed)
+        parts = self._parts(query, allowed)
+        found = self.candidates(query, max(k, CANDIDATES), allowed, parts)
         fused = found.scores()
-        for row, score in self._parts(query, allowed).items():
-            fused[row] = fused.get(row, 0.0) + _CLAUSE_SHARE * score
+        for row, score in parts.items():
+            fused[row] += _CLAUSE_SHARE * score
         top = max(1.0, *fused.values()) if fused else 1.0
         fused = {row: score / top for row, score in fused.items()}
         ranked = bridge(query, fused, passages, self._generation.lexical, allowed)
@@ -74,7 +75,8 @@ class HybridRetriever:
         matched = self._matched(query, list(best))
         hits = [self._hit(row, best[row], found, told) for row, told in zip(best, matched, strict=True)]
         if self._reranker:
-            hits = [*self._reranker.rerank(query, hits[:RERANKED]), *hits[RERANKED:]]
+            again = self._reranker.rerank(query, hits[:RERANKED])
+            hits = [*again, *(replace(hit, score=hit.score * again[-1].score) for hit in hits[RERANKED:])]
         return hits[:k]
 
     def _parts(self, query: str, allowed: NDArray[np.bool_] | None) -> dict[int, float]:
@@ -86,14 +88,16 @@ class HybridRetriever:
                 best[row] = max(score, best.get(row, 0.0))
         return best
 
-    def candidates(self, query: str, depth: int, allowed: NDArray[np.bool_] | None = None) -> Candidates:
-        """The `depth` best passages of either search."""
+    def candidates(
+        self, query: str, depth: int, allowed: NDArray[np.bool_] | None = None, also: Iterable[int] = ()
+    ) -> Candidates:
+        """The `depth` best passages of either search, and some that are to be scored as well."""
         generation = self._generation
         vector, tokens = self._embedder.asked(query)
         counted = query
         if match := _ASIDE.fullmatch(query):
-            vector = vector + self._embedder.query(match[1])
-            vector /= np.linalg.norm(vector) or 1.0
+            own, tokens = self._embedder.asked(match[1])
+            vector = unit(vector + own)
             counted = f"{match[1]} {query}"  # its words twice, those in brackets once
         among = None
         if allowed is not None:
@@ -105,7 +109,7 @@ class HybridRetriever:
             scores = np.where(allowed, scores, 0.0)
         best = np.argsort(-scores, kind="stable")[:depth]
         sparse = best[scores[best] > 0].tolist()
-        rows = np.array(list(dict.fromkeys([*dense, *sparse])), dtype=np.int64)
+        rows = np.array(list(dict.fromkeys([*dense, *sparse, *also])), dtype=np.int64)
         embedded = generation.rows(rows.tolist())
         cosines, late = embedded[:, : len(vector)] @ vector, interaction(tokens, embedded)
         similar = (cosines + _LATE * late).astype(np.float64)

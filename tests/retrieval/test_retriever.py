@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from rag import CorpusError, Rag, Settings
+from rag.retrieval import retriever
 from rag.retrieval.embedding import Embedder
+from rag.retrieval.lexical import words
 from tests.conftest import BAKERY, HARBOUR, MUSEUM, MakeRag
 from tests.fakes import HashingEmbeddings
 
@@ -97,6 +100,31 @@ def test_ranks_and_scores_of_the_two_lists_agree_with_each_other(town: Rag, quer
     assert all(hit.late_score in (0.0, None) for hit in hits)  # a foreign model has no tokens
 
 
+def test_what_matched_are_words_of_the_query_that_the_passage_holds_the_most_telling_first(town: Rag) -> None:
+    hits = town.search("How many windows has house number 7?", k=50)
+
+    assert hits[0].matched == ("7", "windows", "house") or hits[0].matched == ("7", "house", "windows")
+    for hit in hits:
+        held = set(words(hit.passage.embedding_text))
+        assert {word for word in ("windows", "house", "7") if set(words(word)) <= held} == set(hit.matched)
+
+
+def test_for_a_question_of_two_parts_the_best_passages_of_each_are_found(town: Rag) -> None:
+    query = "How many berths has the harbour, and how many clocks does the museum show?"
+    texts = [hit.text for hit in town.search(query, k=6)]
+
+    assert any("14 berths" in text for text in texts)
+    assert any("212 clocks" in text for text in texts)
+
+
+def test_what_one_part_of_a_question_found_says_how_it_was_found(town: Rag, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retriever, "CANDIDATES", 1)
+    query = "Which streets have houses with many windows, and the oldest clock was made by whom?"
+
+    for hit in town.search(query, k=1) + town.search(query, k=5):
+        assert hit.dense_score is not None or hit.bridged_from is not None
+
+
 def test_an_exact_rare_word_is_found_first(town: Rag) -> None:
     assert "Maud Ferrier" in town.search("Ferrier", k=5)[0].text
     assert "159 windows" in town.search("159", k=5)[0].text
@@ -138,7 +166,9 @@ def test_a_hit_as_a_dictionary_has_its_fields_and_no_objects(town: Rag) -> None:
     fields = hit.to_dict()
 
     assert {"text", "source", "title", "section", "start", "end", "page", "score"} < fields.keys()
-    assert all(isinstance(value, str | int | float | None) for value in fields.values())
+    assert fields["matched"] == ("ferrier",)
+    assert all(isinstance(value, str | int | float | None) for name, value in fields.items() if name != "matched")
+    assert json.loads(json.dumps(fields)) == {**fields, "matched": ["ferrier"]}
     assert (fields["title"], fields["section"], fields["page"]) == ("The harbour of Port Elver", "Ships", None)
 
 

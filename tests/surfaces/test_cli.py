@@ -73,6 +73,23 @@ def test_search_prints_k_passages(run) -> None:
     assert run("search", "harbour", "-k", "2").out.count("(score") == 2
 
 
+def test_explained_hits_say_what_their_ranks_are_made_of(run) -> None:
+    assert "BM25" not in run("search", "harbour").out
+    out = run("search", "harbour berths", "-k", "2", "--explain").out
+    assert out.count("cosine") == out.count("BM25") == out.count("late interaction") == 2
+    assert "number 1 by words" in out and "matched: berths, harbour" in out
+
+
+def test_why_says_where_a_passage_was_lost(run) -> None:
+    assert run("why", "How many berths has the harbour?", "--expect", "15 berths").out.startswith("Lost at: documents.")
+    assert run("why", "How many berths has the harbour?", "--expect", "14 berths").out.startswith("Not lost.")
+    seen = run("why", "How many berths has the harbour?", "--expect", "14 berths", "--json").json
+    assert (seen["stage"], seen["rank"], seen["hit"]["source"]) == ("nowhere", 1, "harbour.md")
+    assert run("why", "How many berths has the harbour?", "--expect", "15 berths", "--json").json["hit"] is None
+    done = run("why", "How many berths has the harbour?", "--expect", " ")
+    assert done.status != 0 and "no words" in done.err
+
+
 def test_ingest_tells_what_it_did_and_what_failed(run) -> None:
     Path("corpus/picture.png").write_bytes(b"\x89PNG")
     done = run("ingest")
