@@ -19,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := .venv/.complete$(if $(EXTRAS),-$(EXTRAS))
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
-.PHONY: chat test torture check lint bench bench-retrieval install clean
+.PHONY: chat test torture check lint bench bench-retrieval bench-scale install clean
 
 chat: install
 	@$(BIN)/rag serve --port $(PORT)
@@ -47,6 +47,9 @@ bench: install
 # The sets are not shipped: benchmarks/retrieval.py says which, and what to do where they are missing.
 bench-retrieval: install
 	@$(BIN)/python -m benchmarks.retrieval
+
+bench-scale: install
+	@$(BIN)/python -m benchmarks.scale
 
 install: $(STAMP)
 

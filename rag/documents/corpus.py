@@ -9,6 +9,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,23 +115,17 @@ class Corpus:
         return dict(sorted(found.items()))
 
     def _walk(self) -> Iterator[tuple[str, os.stat_result]]:
-        root = self.path.resolve()
-        for folder, folders, names in os.walk(self.path):
-            folders[:] = [n for n in folders if not n.startswith(".") and Path(folder, n).resolve() not in self._apart]
-            for name in names:
-                path = Path(folder, name)
-                if name.startswith(_LEFT_OUT):
-                    continue
-                if (text := str(path)).encode(errors="ignore").decode() != text:
-                    log.warning("%a is left out: its name is not UTF-8. Rename it.", text)
-                    continue
-                try:
-                    info = path.stat()
-                    outside = path.is_symlink() and not path.resolve().is_relative_to(root)
-                except OSError:  # a link in a circle or to nowhere, or a file that has just gone
-                    continue
-                if stat.S_ISREG(info.st_mode) and not outside:
-                    yield path.relative_to(self.path).as_posix(), info
+        """Sources and what the system tells of them; without a Path for each, as this is done before each answer."""
+        root, folders = self.path.resolve(), [(str(self.path), "")]
+        while folders:
+            folder, below = folders.pop()
+            with suppress(OSError), os.scandir(folder) as entries:
+                for entry in entries:
+                    if not entry.is_dir(follow_symlinks=False):
+                        if info := _counted(entry, root):
+                            yield f"{below}{entry.name}", info
+                    elif not entry.name.startswith(".") and Path(entry.path).resolve() not in self._apart:
+                        folders.append((entry.path, f"{below}{entry.name}/"))
 
     def _copy(self, file: Path, name: Path) -> str:
         root = self.path.resolve()
@@ -152,6 +147,21 @@ class Corpus:
                     f"{file} could not be copied to {target} ({error.strerror}). Free some space or check the rights."
                 ) from error
         return target.relative_to(self.path).as_posix()
+
+
+def _counted(entry: os.DirEntry[str], root: Path) -> os.stat_result | None:
+    """What the system tells of a file; None where it does not count as a document."""
+    if entry.name.startswith(_LEFT_OUT):
+        return None
+    if entry.path.encode(errors="ignore").decode() != entry.path:
+        log.warning("%a is left out: its name is not UTF-8. Rename it.", entry.path)
+        return None
+    try:
+        info = entry.stat()
+        outside = entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root)
+    except OSError:  # a link in a circle or to nowhere, or a file that has just gone
+        return None
+    return info if stat.S_ISREG(info.st_mode) and not outside else None
 
 
 def _files(path: Path) -> Iterator[tuple[Path, Path]]:

@@ -38,8 +38,9 @@ VERSION = metadata.version("chromadb")
 _COLLECTION = "passages"
 _SQLITE = "chroma.sqlite3"
 _ROOM = "open-"  # how the folder of a process that has the collection open begins
-# With these, 10,000 random unit vectors (the worst case) gave recall@10 of 0.9995 at 4 ms; with Chroma's
-# defaults 0.52. Real text is kinder.
+# On 100,000 real passages (benchmarks/scale.py) recall@10, @50 and @100 were 0.999 to 1.000 in two builds, at 6 ms a
+# search; with Chroma's defaults 0.963, 0.941 and 0.901. ef_search 400 holds 0.99 at 3 ms, but up to 1,000 texts, 1000
+# finds what exact search finds. ef_construction 100 halves the time of writing; recall@10 is 0.997 then.
 _CONFIGURATION: CreateCollectionConfiguration = {
     "hnsw": {
         "space": "cosine",
