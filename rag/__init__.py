@@ -10,22 +10,10 @@ if TYPE_CHECKING:
     from rag.answering.types import Answer, Answerer, Citation, Done, Retrieved, Said, Searching, Sentence, Support
     from rag.documents.types import Document, Passage
     from rag.engine import Rag
-    from rag.errors import (
-        ConfigError,
-        CorpusError,
-        DatasetError,
-        EmbedderMismatch,
-        EmptyDocument,
-        IndexBusy,
-        IndexMissing,
-        ModelError,
-        ModelTimeout,
-        ModelUnavailable,
-        RagError,
-        StoreError,
-        UnreadableDocument,
-        UnsupportedFormat,
-    )
+    from rag.errors import (  # isort: skip
+        ConfigError, CorpusError, DatasetError, EmbedderMismatch, EmptyDocument, IndexBusy, IndexMissing, ModelError,
+        ModelTimeout, ModelUnavailable, RagError, StoreError, UnreadableDocument, UnsupportedFormat,
+    )  # fmt: skip
     from rag.retrieval.types import DocumentInfo, Hit, IngestReport
     from rag.settings import Settings
 

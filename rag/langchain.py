@@ -1,7 +1,5 @@
 """Rag as LangChain sees it: a retriever and a runnable, for chains of the user's own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

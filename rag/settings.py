@@ -1,7 +1,5 @@
 """All settings in one place: from `RAG_*` in the environment, from `.env`, or by keyword."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any, Literal
 

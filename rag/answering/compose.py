@@ -3,8 +3,6 @@
 The only maker of citations. What it says is supported was either copied from the document or judged by the grounder.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -70,8 +68,8 @@ class Composition:
             return copied
         claim = _MARKUP.sub("", draft.text)
         pointed = [self._hits[n - 1] for n in draft.cited if 1 <= n <= len(self._hits)]
-        found = [evidence for hit in pointed if (evidence := self._grounder.ground(claim, [hit])[0])]
-        if not found and (evidence := self._grounder.ground(claim, self._hits)[0]):
+        found = [evidence for hit in pointed if (evidence := self._grounder.ground(claim, [hit]))]
+        if not found and (evidence := self._grounder.ground(claim, self._hits)):
             found = [evidence]
         return found
 
@@ -79,10 +77,8 @@ class Composition:
         hit, quote = found.hit, found.text
         place = (hit.source, *found.span)
         if place not in self._cited:
-            heads = hit.source, hit.title, hit.section, hit.page
-            self._cited[place] = Citation(
-                len(self._cited) + 1, *heads, *found.span, quote, highlight=_shared_stretch(claim, quote)
-            )
+            heads = len(self._cited) + 1, hit.source, hit.title, hit.section, hit.page
+            self._cited[place] = Citation(*heads, *found.span, quote, _shared_stretch(claim, quote))
         return self._cited[place]
 
 

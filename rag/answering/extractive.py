@@ -1,7 +1,5 @@
 """Answers without a model of language: the documents' own sentences, chosen and put in order."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 
@@ -56,10 +54,7 @@ class ExtractiveAnswerer:
 
 
 def _chosen(reading: Reading) -> list[ScoredSentence]:
-    """The best sentence for each half of the question; where it has one part only, the best that are near enough.
-
-    Sentences of one passage are brought into its order and the passages keep theirs, so that they read on.
-    """
+    """The best sentence for each half of a question, or those near enough to the best; in their passage's order."""
     best = reading.sentences[0]
     near = [sentence for sentence in reading.sentences if sentence.score >= best.score - _MAX_BEHIND]
     chosen = (reading.clauses or near)[:MAX_SENTENCES]

@@ -4,35 +4,18 @@ What is filled in stands behind the question in brackets, where the retriever co
 ones from flat optima on mtrag-un and mtrag-human-subset.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 
+from rag.answering.lexicon import patterns
 from rag.answering.types import History, Turn
 from rag.retrieval.lexical import LexicalIndex, words
 
-_POINTS_BACK = re.compile(
-    r"(?i)\b(?:it|its|he|him|his|she|hers?|they|them|theirs?|this|that|these|those|ones|both|neither|else|another"
-    r"|the (?:same|former|latter|others?))\b"
-    r"|\bhow (?:many|much) (?:is|are|was|were|do|does|did|has|have|of)\b"  # of what is left out
-    r"|\b(?:since when|how so|how come|what else|why not|tell me more)\b"
-    r"|[\u5b83\u5979\u8fd9]|(?<!\u5176)\u4ed6|^\u90a3|\u5462\W*$"  # it, she, this; he; "then"; "and ...?"
-)
-# What looks as if it pointed back, and does not: "factories that", "says that"; "its" and "and ... it" after a name.
-_CLAUSE = re.compile(
-    r"(?i)\b(?!(?:is|are|was|were|do|does|did|has|have|had|can|will|about|like|with|from|of"
-    r"|for|on|in|at|to|by|than|and|or)\b)(\w+) that\b(?=\s\w)"
-)
+_PATTERNS = patterns("followup")
 _NAME = r"(?<=\s)(?<!\bin\s)(?:(?!I\b)[A-Z][\w-]+|\d{3,})"
 _NAMES = re.compile(rf"{_NAME}(?:\s{_NAME})*")
 _OWN = re.compile(rf"({_NAME}\b.*?)(?:\b(?:its|his|her|their)\b|(?<=[\w,])\s+and\b.*)")
-_OPENER = re.compile(r"\s*(?:and|or|but|so|also|what about|how about)\b", re.IGNORECASE)
-_INSTEAD = re.compile(rf"(?i:{_OPENER.pattern})\s({_NAMES.pattern})\W*")
-_ASKS = re.compile(
-    r"(?i)\b(?:who|whom|whose|what|when|where|which|why|how|is|are|was|were|do|does|did|has|have|had|can|will|would"
-    r"|should|give|tell|list|name|show|explain|describe|compare)\b"
-)
+_INSTEAD = re.compile(rf"(?i:{_PATTERNS['opener'].pattern})\s({_NAMES.pattern})\W*")
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]{2,}")
 _FEW_WORDS = 2  # telling ones; a fragment of more stands alone
 _SHARED = 0.3  # of a question's words, by idf: with so much of the conversation it goes on with it
@@ -65,10 +48,10 @@ def _instead(question: str, last: str) -> str:
 
 def _leans(text: str) -> bool:
     """Whether a question cannot be understood alone: "Why?", "And DingTalk?", "What does he manage?"."""
-    if _POINTS_BACK.search(_OWN.sub(r"\1", _CLAUSE.sub(r"\1", text))):
+    if _PATTERNS["points_back"].search(_OWN.sub(r"\1", _PATTERNS["clause"].sub(r"\1", text))):
         return True
     telling = len(set(words(text)))
-    is_fragment = bool(_OPENER.match(text)) or not _ASKS.search(text)
+    is_fragment = bool(_PATTERNS["opener"].match(text)) or not _PATTERNS["asks"].search(text)
     return telling == 0 or (is_fragment and telling <= _FEW_WORDS)
 
 

@@ -4,10 +4,8 @@ A claim is supported by at most three neighbouring sentences that together hold 
 agree with it in numbers, names and negation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,8 +24,7 @@ MIN_SUPPORT = 0.6
 _LONGER_WINDOW = 0.03  # what each further sentence must bring: the shortest quote that carries the claim is wanted
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
+class _Window(NamedTuple):
     """Neighbouring sentences of one text."""
 
     text: int  # which text
@@ -48,30 +45,22 @@ class Grounder:
         spans = [[s for block in paragraphs(text) for s in sentence_spans(text, block)] for text in texts]
         return self._best(claim, texts, spans, [""] * len(texts))
 
-    def ground(self, claim: str, hits: Sequence[Hit]) -> tuple[Evidence | None, Support]:
-        """The span of a hit that supports the claim, or None; and how the check went.
-
-        A name may also stand in the title or the section above the passage.
-        """
+    def ground(self, claim: str, hits: Sequence[Hit]) -> Evidence | None:
+        """The span of a hit that supports the claim, or None; a name may also stand in the title or the section."""
         spans = [[Span(s.start - hit.start, s.end - hit.start) for s in hit.sentences] for hit in hits]
         support = self._best(claim, [h.text for h in hits], spans, [f"{h.title} {h.section}" for h in hits])
         if not support.supported or support.span is None or support.text is None:
-            return None, support
+            return None
         hit = hits[support.text]
-        return Evidence(hit, Span(hit.start + support.span.start, hit.start + support.span.end)), support
+        return Evidence(hit, Span(hit.start + support.span.start, hit.start + support.span.end))
 
     def _best(self, claim: str, texts: Sequence[str], spans: Sequence[Sequence[Span]], heads: Sequence[str]) -> Support:
         """The window that passes with the highest score; if none does, the highest score and what failed there."""
         windows = list(self._windows(claim, texts, spans))
         if not windows or not words(claim):
             return Support(False, 0.0, None, None, "meaning")
-
-        def worth(judged: tuple[_Window, float, Guard | None]) -> tuple[bool, float]:
-            window, score, failed = judged
-            return failed is None, score - _LONGER_WINDOW * (window.size - 1)
-
         judged = [(w, *_judge(claim, w, texts[w.text], heads[w.text])) for w in windows]
-        window, score, failed = max(judged, key=worth)
+        window, score, failed = max(judged, key=lambda one: (one[2] is None, one[1] - _LONGER_WINDOW * one[0].size))
         return Support(failed is None, score, window.text, window.span, failed)
 
     def _windows(self, claim: str, texts: Sequence[str], spans: Sequence[Sequence[Span]]) -> Iterator[_Window]:

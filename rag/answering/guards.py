@@ -4,51 +4,26 @@ Each guard answers for a claim and a text whether the text bears the claim out i
 purpose: a fluent sentence with one wrong figure is the error that readers do not see.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 
+from rag.answering.lexicon import patterns, values, word_set
 from rag.retrieval.lexical import words
 
-_UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-    " eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_VALUES = {w: float(i) for i, w in enumerate(_UNITS)} | {w: 10.0 * i for i, w in enumerate(_TENS, 2)}
-_VALUES |= {w: float(i) for i, w in enumerate("second third fourth fifth sixth seventh eighth ninth tenth".split(), 2)}
-_SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "m": 1e6, "billion": 1e9, "bn": 1e9, "trillion": 1e12,
-           "k": 1e3, "b": 1e9, "\u4e07": 1e4, "\u4ebf": 1e8}  # fmt: skip
-_FRACTIONS = {"half": 1 / 2, "third": 1 / 3, "quarter": 1 / 4, "fifth": 1 / 5, "tenth": 1 / 10}
+_UNITS, _SCALES, _FRACTIONS = values("units"), values("scales"), values("fractions")
+_VALUES = _UNITS | values("others")
 _NUMBER = re.compile(
     r"(?i)(?P<digits>(?<![\w.])\d+(?:,\d{3})+(?:\.\d+)?|(?<![A-Za-z\d.])\d+(?:\.\d+)?)"
     r"|\b(?P<one>an?)(?=[\s-](?:hundred|thousand|million|billion|trillion)\b)"
     r"|(?<!\bone[\s-])(?<!\ba[\s-])(?!(?:second|third|fourth|fifth),)"  # neither "one-third" nor "Second, it grew"
-    rf"\b(?P<word>{'|'.join(_VALUES)})\b(?:-(?P<unit>{'|'.join(_UNITS[1:10])})\b)?"
+    rf"\b(?P<word>{'|'.join(_VALUES)})\b(?:-(?P<unit>{'|'.join(list(_UNITS)[1:10])})\b)?"
 )
 _SCALE = re.compile(
     rf"(?i)(?:[\s-]?(?={'|'.join(scale for scale in _SCALES if scale not in 'kmb')})|(?=[kmb]))"  # "5 m" is a length
     rf"({'|'.join(_SCALES)})(?![a-z])"
 )
 _DENOMINATOR = re.compile(rf"\b(?:one|a)[\s-]({'|'.join(_FRACTIONS)})\b|\b(half)\b", re.IGNORECASE)
-_NEGATION = re.compile(
-    r"(?i)\b(?:not|no|never|none|neither|nor|nobody|nothing|nowhere|without|cannot|hardly|lacks?|lacking)\b"
-    r"|\bfail(?:s|ed)? to\b|n['\u2019]t\b|[\u4e0d\u6ca1\u65e0\u975e]"
-)
-_NOT_ONLY = re.compile(  # and Chinese words that hold such a character and deny nothing
-    r"(?i)\bnot (?:only|just|merely)\b|\bno (?:fewer|less|more) than\b|\bno\.? ?\d|\b(?:no|without(?: a)?) doubt\b"
-    r"|\bnor\b|[\u4e0d\u65e0\u975e](?:[\u4ec5\u4f46\u65ad\u540c\u5c11]|\u9521|\u7ebf|\u4eba\u673a|[\u5e38\u6d32])"
-)
-_OPENERS = frozenset(  # capitals that only their place in the sentence gives; what is no stop word of `words`
-    "according additionally after again all also although among another around based because before besides between"
-    " beyond both compared currently despite during each either every everyone everything finally first following"
-    " founded given hence here however including indeed initially instead last later like meanwhile moreover most"
-    " nearly neither next nobody none nothing now once one only originally other otherwise overall part per perhaps"
-    " previously rather recently second several similarly since six someone something still ten third though three"
-    " throughout thus today together two under unless unlike until upon using various when whereas whether while"
-    " within without yes yet".split()
-)
+_PATTERNS, _OPENERS = patterns("guards"), word_set("openers")
 _NAME = re.compile(r"\b[A-Z][\w'\u2019&-]*|\b\w*\d[\w-]*[A-Za-z]\w*")
 
 
@@ -83,10 +58,7 @@ def numbers_agree(claim: str, text: str) -> bool:
 
 
 def names_agree(claim: str, text: str) -> bool:
-    """Whether every name of the claim occurs in the text.
-
-    The first word is taken for a name too, unless it is one that often opens a sentence: there the subject stands.
-    """
+    """Whether every name of the claim occurs in the text; its first word is one unless it often opens a sentence."""
     held, first = set(words(text)), len(re.split(r"\w", claim, maxsplit=1)[0])
     return all(
         set(words(name.group())) <= held or (name.start() == first and name.group().lower() in _OPENERS)
@@ -100,7 +72,7 @@ def negation_agrees(claim: str, text: str) -> bool:
 
 
 def _denials(text: str) -> int:
-    return len(_NEGATION.findall(_NOT_ONLY.sub(" ", text)))
+    return len(_PATTERNS["negation"].findall(_PATTERNS["not_only"].sub(" ", text)))
 
 
 def _written(claim: str, value: float) -> bool:

@@ -1,35 +1,33 @@
 """Answers by a model of language: the one home of LangChain chat models.
 
-A prompt template piped into the model, so that callbacks and tracing reach it as they reach any runnable. What the
-model writes is cut into sentences here; whether they are true is not decided here.
+What the model writes is cut into sentences here; whether they are true is not decided here.
 """
-
-from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
+from langchain_core.runnables import Runnable
 
-from rag.answering.prompts import FOLLOW_UP, NOT_FOUND, RESOLVE, SYSTEM, USER, numbered
+from rag.answering.lexicon import texts
+from rag.answering.prompts import numbered
 from rag.answering.segments import Segmenter
 from rag.answering.types import Declined, Draft, History, Question, Reading
 from rag.errors import ConfigError, ModelError, ModelTimeout, ModelUnavailable
 from rag.retrieval.lexical import words
 from rag.retrieval.types import Hit
-
-if TYPE_CHECKING:
-    from langchain_core.language_models.chat_models import BaseChatModel
-    from langchain_core.runnables import Runnable
-
-    from rag.settings import Settings
+from rag.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_PROMPT = ChatPromptTemplate.from_messages([("system", SYSTEM), MessagesPlaceholder("history"), ("human", USER)])
-_RESOLVING = ChatPromptTemplate.from_messages([("system", RESOLVE), ("human", FOLLOW_UP)])
+_TEXTS = texts("prompts")
+_PROMPT = ChatPromptTemplate.from_messages(
+    [("system", _TEXTS["system"]), MessagesPlaceholder("history"), ("human", _TEXTS["user"])]
+).partial(not_found=_TEXTS["not_found"])
+_RESOLVING = ChatPromptTemplate.from_messages([("system", _TEXTS["resolve"]), ("human", _TEXTS["follow_up"])])
 _MAX_HISTORY = 6  # turns that the model is shown
 _MAX_RESOLVED_CHARS = 600  # longer is no question
 _MAX_REPLY_CHARS = 20_000  # a model that repeats itself without end is left there
@@ -60,17 +58,13 @@ class LLMAnswerer:
         return question if words(whole) == words(question) else f"{question} [{whole}]"
 
     def answer(self, question: Question, hits: Sequence[Hit], reading: Reading) -> Iterator[Draft | Declined]:
-        """The model's sentences as it writes them, or that it found no answer.
-
-        :raises ModelUnavailable: the model cannot be reached or refuses.
-        :raises ModelTimeout: it does not answer in time.
-        """
+        """The model's sentences as it writes them, or that it found no answer; ModelError where the model fails."""
         if not hits:
             yield Declined("No passage was found.")
             return
         said = False
         for draft in self._drafts(question, hits):
-            if not said and draft.text.strip(" .*_\"'`").upper().startswith(NOT_FOUND):
+            if not said and draft.text.strip(" .*_\"'`").upper().startswith(_TEXTS["not_found"]):
                 yield Declined("The model found no answer in the passages.")
                 return
             said = said or bool(draft.text)
@@ -79,14 +73,13 @@ class LLMAnswerer:
             yield Declined("The model gave no answer.")
 
     def _drafts(self, question: Question, hits: Sequence[Hit]) -> Iterator[Draft]:
-        segmenter = Segmenter()
-        length = 0
+        segmenter, left = Segmenter(), _MAX_REPLY_CHARS
         history = [(turn["role"], turn["content"]) for turn in question.history[-_MAX_HISTORY:]]
         values = {"passages": numbered(hits), "question": question.text, "history": history}
         for piece in _spoken(self._pieces(self._chain, **values)):
-            length += len(piece)
-            yield from segmenter.feed(piece[: _MAX_REPLY_CHARS - length + len(piece)])
-            if length >= _MAX_REPLY_CHARS:
+            yield from segmenter.feed(piece[:left])
+            left -= len(piece)
+            if left <= 0:
                 break
         yield from segmenter.flush()
         if segmenter.tail:
@@ -101,10 +94,7 @@ class LLMAnswerer:
 
 
 def chat_model(settings: Settings) -> BaseChatModel:
-    """The chat model that the settings name.
-
-    :raises ConfigError: an unknown provider, a package that is not installed, or a missing key.
-    """
+    """The chat model that the settings name, or a ConfigError: no such provider, no package, or no key."""
     from langchain.chat_models import init_chat_model
 
     given = {"base_url": settings.llm_base_url, "api_key": settings.llm_api_key}

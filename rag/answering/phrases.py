@@ -1,11 +1,8 @@
 """What the program says of itself, in Chinese when the question is; English otherwise."""
 
-from __future__ import annotations
-
-import json
 import re
-from functools import cache
-from pathlib import Path
+
+from rag.answering.lexicon import texts
 
 _HAN = re.compile("[\u4e00-\u9fff]")
 # What makes it no Chinese question: signs of Japanese or Korean, or English words around a Chinese name.
@@ -14,10 +11,4 @@ _OTHERS = re.compile(r"(?i)[\u3040-\u30ff\uac00-\ud7a3]|\b(?:the|is|are|was|were
 
 def said(english: str, question: str) -> str:
     """One of the program's own sentences, in the language of the question."""
-    return _chinese().get(english, english) if _HAN.search(question) and not _OTHERS.search(question) else english
-
-
-@cache
-def _chinese() -> dict[str, str]:
-    texts: dict[str, str] = json.loads(Path(__file__).with_name("chinese.json").read_text("utf-8"))
-    return texts
+    return texts("chinese").get(english, english) if _HAN.search(question) and not _OTHERS.search(question) else english

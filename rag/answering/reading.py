@@ -4,8 +4,6 @@ The weights are those of a logistic regression on the dev half of SQuAD 2.0, one
 (benchmarks/answers.py measures what they give). Nothing here knows what will be made of the sentences.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.answering.expected import expected, offers
+from rag.answering.lexicon import patterns
 from rag.answering.types import Evidence, Question, Reading, ScoredSentence
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.lexical import LexicalIndex, words
@@ -27,10 +26,7 @@ _SENTENCE_WEIGHTS = np.array([8.8, 6.3, 3.7, 0.8])
 _CONFIDENCE_WEIGHTS = np.array([5.78, 1.45])
 _CONFIDENCE_BIAS = -4.65
 
-_CLAUSE = re.compile(
-    r"(?i)(?:[,;?]\s*|\s+)and\s+(?=(?:(?:in|on|at|by|from|to|for|of|with|since|until|over)\s+)?"
-    r"(?:who|whom|whose|what|when|where|which|why|how)\b)|\?\s+(?=\w)"
-)
+_CLAUSE = patterns("reading")["clause"]
 _MAX_CLAUSES = 3  # a question with more halves is answered as a whole
 # Images, bare addresses, markup and endless runs of letters: a sentence without a word besides says nothing.
 _MARKUP = re.compile(r"!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])|^\s*\[[^\]]+\]:.*|<[^>]*>|\bhttps?://\S+|[A-Za-z0-9]{80,}")

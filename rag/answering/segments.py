@@ -4,8 +4,6 @@ Feed it text as it comes; it gives out what is complete. Marks of lists, heading
 apart from the sentences, so that they can be shown without being taken for claims. A code block is one claim.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Generator, Iterator
 

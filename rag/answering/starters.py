@@ -1,7 +1,5 @@
 """What is said when nothing was asked: one line, and three questions that the documents answer."""
 
-from __future__ import annotations
-
 import json
 import logging
 from pathlib import Path

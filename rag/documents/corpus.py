@@ -1,7 +1,5 @@
 """The corpus folder: which files are documents, how files come in, and how they go to the trash."""
 
-from __future__ import annotations
-
 import filecmp
 import hashlib
 import json
@@ -39,16 +37,13 @@ class Corpus:
 
     def __init__(self, path: Path, data_dir: Path, *apart: Path) -> None:
         self.path = path
-        self._data = data_dir
+        self._data, self._list = data_dir, data_dir / "excluded.json"
         self._apart = {folder.resolve() for folder in (data_dir, *apart)}
 
     def stamps(self) -> dict[str, FileStamp]:
-        """Every file that counts as a document, by source, in alphabetical order.
+        """Every file that counts as a document, by source, in alphabetical order; a CorpusError if there is none.
 
-        Left out: names that begin with a dot or `~$`, links that lead out of the folder, whatever is no regular
-        file, and what was excluded.
-
-        :raises CorpusError: the folder is missing, or no file is in it.
+        Left out: names that begin with a dot or `~$`, links that lead out, what is no regular file or was excluded.
         """
         if not self.path.is_dir():
             raise CorpusError(f"There is no folder {self.path}. Create it and put documents in, or set RAG_CORPUS_DIR.")
@@ -101,21 +96,18 @@ class Corpus:
 
     def excluded(self) -> set[str]:
         """What is left out by the user's wish."""
-        file = self._data / "excluded.json"
         try:
-            return set(json.loads(file.read_text("utf-8"))) if file.exists() else set()
+            return set(json.loads(self._list.read_text("utf-8"))) if self._list.exists() else set()
         except (OSError, ValueError, TypeError) as error:
-            raise CorpusError(
-                f"The list of what is excluded, {file}, is damaged ({error}). Mend or delete it."
-            ) from error
+            damaged = f"The list of what is excluded, {self._list}, is damaged ({error}). Mend or delete it."
+            raise CorpusError(damaged) from error
 
     def _exclude(self, sources: set[str]) -> None:
-        file = self._data / "excluded.json"
-        if sources or file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            beside = file.with_suffix(".new")
+        if sources or self._list.exists():
+            self._data.mkdir(parents=True, exist_ok=True)
+            beside = self._list.with_suffix(".new")
             beside.write_text(json.dumps(sorted(sources), indent=1) + "\n", "utf-8")
-            beside.replace(file)
+            beside.replace(self._list)
 
     def _found(self) -> dict[str, FileStamp]:
         excluded = self.excluded()

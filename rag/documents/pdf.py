@@ -1,7 +1,5 @@
 """The text of a PDF, page by page: the one home of pypdfium2."""
 
-from __future__ import annotations
-
 import re
 import threading
 from contextlib import closing
@@ -14,10 +12,7 @@ _PDFIUM = threading.Lock()  # the library is not thread-safe
 
 
 def read_pdf(data: bytes) -> tuple[str, list[str]]:
-    """The title in the metadata, or "", and the text of every page in order; lines end in newline.
-
-    :raises UnreadableDocument: broken, protected by a password, or without any text (a scan).
-    """
+    """The title in the metadata, or "", and the text of every page in order; lines end in newline."""
     import pypdfium2
 
     if not data.lstrip()[:5] == b"%PDF-":

@@ -1,12 +1,8 @@
-"""From a file to a Document: one reader for each format, chosen by the file's suffix.
-
-Knows bytes and encodings; knows nothing of passages, embeddings or the index.
-"""
-
-from __future__ import annotations
+"""From a file to a Document: one reader for each format, chosen by the file's suffix."""
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 
@@ -15,13 +11,6 @@ from rag.documents.structure import first_heading
 from rag.documents.types import Document
 from rag.errors import EmptyDocument, UnreadableDocument, UnsupportedFormat
 
-_BOMS = (
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-    (b"\xff\xfe\x00\x00", "utf-32"),  # before UTF-16, whose mark is its beginning
-    (b"\x00\x00\xfe\xff", "utf-32"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-)
 _BINARY_MAGIC = (b"\x7fELF", b"%PDF-", b"PK\x03\x04", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"\x1f\x8b", b"MZ\x90")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _INVISIBLE = re.compile(r"[\s\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]")
@@ -30,13 +19,7 @@ _MAX_TITLE_CHARS = 200
 
 
 def read(path: Path, source: str, max_bytes: int) -> Document:
-    """The document in this file.
-
-    :param source: the name that it gets, a path below the corpus with `/`.
-    :raises UnsupportedFormat: no reader for the suffix.
-    :raises UnreadableDocument: too large, not to be opened, or not what its suffix says.
-    :raises EmptyDocument: nothing but whitespace in it.
-    """
+    """The document in this file, or the CorpusError that says why there is none."""
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         known = ", ".join(SUFFIXES)
@@ -53,25 +36,19 @@ def clean(text: str) -> str:
 
 
 def decode(data: bytes) -> str:
-    """The text in these bytes: by byte-order mark, else UTF-8, else the likeliest older encoding.
-
-    :raises UnreadableDocument: the bytes are not text.
-    """
-    if data.startswith(_BINARY_MAGIC):
-        raise UnreadableDocument("the file is binary, not text; save it as text, or give it its own suffix")
-    encoding = next((name for mark, name in _BOMS if data.startswith(mark)), None)
-    try:
-        text = data.decode(encoding or "utf-8")
-    except UnicodeDecodeError:
-        text = _decode_legacy(data)
-    if len(_CONTROL.findall(text.replace("\r", ""))) > _MAX_CONTROL_SHARE * len(text):
+    """The text in these bytes: by byte-order mark, else UTF-8, else the likeliest older encoding."""
+    text = "" if (is_binary := data.startswith(_BINARY_MAGIC)) else _decoded(data)
+    if is_binary or len(_CONTROL.findall(text.replace("\r", ""))) > _MAX_CONTROL_SHARE * len(text):
         raise UnreadableDocument("the file is binary, not text; save it as text, or give it its own suffix")
     return text
 
 
-def _decode_legacy(data: bytes) -> str:
+def _decoded(data: bytes) -> str:
     from charset_normalizer import from_bytes
+    from charset_normalizer.utils import identify_sig_or_bom
 
+    with suppress(UnicodeDecodeError):
+        return data.decode(identify_sig_or_bom(data)[0] or "utf-8").removeprefix("\ufeff")
     best = from_bytes(data, cp_isolation=["gb18030", "big5", "shift_jis", "euc_kr", "cp1252", "cp1251"]).best()
     # Windows-1252 leaves five bytes undefined; Latin-1 reads anything, and the share of controls then decides.
     return str(best) if best is not None else data.decode("cp1252", "replace")

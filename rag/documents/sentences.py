@@ -1,8 +1,7 @@
 """Where sentences begin and end, in English, Chinese and languages with the same marks. Offsets only."""
 
-from __future__ import annotations
-
 import re
+from pathlib import Path
 
 from rag.documents.types import Span
 
@@ -15,15 +14,9 @@ _END = re.compile(
     \s*""",
     re.VERBOSE,
 )
-_ABBREVIATION = re.compile(
-    r"""(?:^|[\s("'\u201c\u2018])(?:
-        [A-Z]|[A-Za-z](?:\.[A-Za-z])+                               # J. Smith; e.g., U.S.
-        |Mr|Mrs|Ms|Dr|Prof|Sr|Jr|St|Mt|Gen|Col|Sgt|Capt|Lt|Rev|Hon|Gov|Sen|Rep|Pres
-        |vs|etc|approx|ca|cf|al|Fig|Figs|Eq|Eqs|Sec|Ch|Vol|No|Nos|pp?|ed|eds|Ref|Tab|Art
-        |Inc|Ltd|Co|Corp|Bros|Dept|Univ|Assn|Ave|Blvd|Rd|Est
-        |Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun
-        )$""",
-    re.VERBOSE,
+_WORDS = "|".join(Path(__file__).with_name("abbreviations.txt").read_text("ascii").split())
+_ABBREVIATION = re.compile(  # J. Smith; e.g., U.S.; Dr
+    rf"""(?:^|[\s("'\u201c\u2018])(?:[A-Z]|[A-Za-z](?:\.[A-Za-z])+|{_WORDS})$"""
 )
 _COMPANY = re.compile(r"(?:Inc|Ltd|Co|Corp|Bros|etc|al|[ap]\.m|U\.S|U\.K|Ph\.D|D\.C)$")
 

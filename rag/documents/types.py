@@ -1,7 +1,5 @@
 """What the documents layer hands on. Offsets are characters into `Document.text`, end exclusive."""
 
-from __future__ import annotations
-
 import hashlib
 from bisect import bisect_right
 from dataclasses import dataclass

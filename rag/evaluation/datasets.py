@@ -5,8 +5,6 @@ documents are graded, qrels.tsv. A file of one's own, CSV or JSONL, has question
 Knows files and offsets; knows nothing of the index or of metrics.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import re
@@ -47,14 +45,12 @@ class Query:
     selected: tuple[tuple[Region, ...], ...] = ()  # the sentences that each annotator's answer rests on
 
 
-@dataclass(frozen=True, slots=True)
-class _Documents:
+class _Documents(NamedTuple):
     """A folder of files, by the names that the questions have for them; with the text of each row of corpus.jsonl."""
 
     folder: Path
     sources: dict[str, str]
-    rows: dict[str, str] = field(default_factory=dict)
-    shifts: dict[str, int] = field(default_factory=dict)  # where a row's own text begins, behind its title
+    rows: dict[str, tuple[str, int]]  # the file's text, and where the row's own begins in it, behind its title
 
     def source(self, name: str) -> str | None:
         """The file of this name; what follows a # is a place within it."""
@@ -62,11 +58,12 @@ class _Documents:
 
     def region(self, name: str, start: int, end: int) -> Region:
         """Offsets in a row's own text as offsets in its file."""
-        return Region(self.sources[name], start + self.shifts.get(name, 0), end + self.shifts.get(name, 0))
+        begin = self.rows[name][1] if name in self.rows else 0
+        return Region(self.sources[name], start + begin, end + begin)
 
     def sentence(self, name: str, sentence: str) -> Region:
         """Where a sentence of a row stands."""
-        start = self.rows[name].index(sentence)
+        start = self.rows[name][0].index(sentence)
         return Region(self.sources[name], start, start + len(sentence))
 
 
@@ -75,7 +72,6 @@ def load(path: Path, place: Path, corpus: Path | None = None) -> tuple[Path, lis
 
     :param place: an empty folder; the rows of corpus.jsonl become files in it.
     :param corpus: the folder of documents, where it is not the set's own; a file of questions has none.
-    :raises DatasetError: something is missing or malformed.
     """
     own = not path.is_dir()
     file, grades = (path, {}) if own else (path / "queries.jsonl", _grades(path / "qrels.tsv"))
@@ -86,15 +82,13 @@ def load(path: Path, place: Path, corpus: Path | None = None) -> tuple[Path, lis
     for number, row in asked:
         with _at(file, number):
             id = str(row.get("id", number))
+            _check(id not in queries, f"the id {id} is there twice")
             relevant = dict.fromkeys(_texts(row, "source"), 1) if own else grades.get(id, {})
-            query = _query(id, row, relevant, documents)
-            if own and (missing := query.relevant.keys() - known):
-                raise ValueError(f"there is no {', '.join(missing)} in {documents.folder}")
-            if own and not (query.answers or relevant) and query.answerable:
-                raise ValueError("a question needs an answer or a source, or answerable false")
-            if id in queries:
-                raise ValueError(f"the id {id} is there twice")
-            queries[id] = query
+            query = queries[id] = _query(id, row, relevant, documents)
+            missing = query.relevant.keys() - known if own else set[str]()
+            _check(not missing, f"there is no {', '.join(missing)} in {documents.folder}")
+            said = not own or query.answers or relevant or not query.answerable
+            _check(bool(said), "a question needs an answer or a source, or answerable false")
     found = [query for query in queries.values() if not query.relevant or known & query.relevant.keys()]
     if not found:
         raise DatasetError(f"{file} holds no question that can be asked. Put one on each line.")
@@ -102,19 +96,18 @@ def load(path: Path, place: Path, corpus: Path | None = None) -> tuple[Path, lis
 
 
 def _query(id: str, row: Row, relevant: Mapping[str, int], documents: _Documents) -> Query:
-    if not isinstance(row["question"], str) or not row["question"].strip():
-        raise ValueError(f"the question must be text, not {row['question']!r}")
-    if row.get("answerable", True) not in (True, False, None):
-        raise ValueError(f"answerable must be true or false, not {row['answerable']!r}")
+    question, answerable = row["question"], row.get("answerable", True)
+    _check(isinstance(question, str) and bool(question.strip()), f"the question must be text, not {question!r}")
+    _check(answerable in (True, False, None), f"answerable must be true or false, not {answerable!r}")
     pages = [one for one in row.get("evidence") or () if isinstance(one, dict) and "page" in one]
     selected = row.get("selected_sentences") or ()
     return Query(
         id,
-        row["question"],
+        question,
         history=tuple({"role": t["role"], "content": t.get("content") or t["text"]} for t in row.get("history") or ()),
         rewrite=row.get("rewrite") or "",
         answers=_texts(row, "answers") or _texts(row, "answer"),
-        answerable=row.get("answerable", True),
+        answerable=answerable,
         relevant={documents.source(name) or name: grade for name, grade in relevant.items()},
         spans=tuple(documents.region(row["doc"], span["start"], span["end"]) for span in row.get("spans") or ()),
         pages=frozenset((s, one["page"] + 1) for one in pages if (s := documents.source(one["doc"]))),  # theirs: from 0
@@ -128,16 +121,20 @@ def _texts(row: Row, name: str) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     texts = [text for one in value for text in ([one] if isinstance(one, str) else one)]
-    if not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"{name} must be text, not {value!r}")
+    _check(all(isinstance(text, str) for text in texts), f"{name} must be text, not {value!r}")
     return tuple(texts)
+
+
+def _check(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
 
 
 def _own_documents(path: Path, place: Path) -> _Documents:
     for folder in (path / "corpus", path / "pdfs"):
         if folder.is_dir():
             return _files(folder, place)
-    documents = _Documents(place / "corpus", {})
+    documents = _Documents(place / "corpus", {}, {})
     documents.folder.mkdir()
     taken: set[str] = set()
     for number, row in _rows(path / "corpus.jsonl"):
@@ -147,7 +144,7 @@ def _own_documents(path: Path, place: Path) -> _Documents:
         name = re.sub(r"[^\w-]+", "_", id)[:60]
         name += f"-{number}" if name.lower() in taken else ""
         taken.add(name.lower())
-        documents.sources[id], documents.rows[id], documents.shifts[id] = f"{name}.txt", text, len(head)
+        documents.sources[id], documents.rows[id] = f"{name}.txt", (text, len(head))
         (documents.folder / f"{name}.txt").write_bytes(text.encode("utf-8", "replace"))
     return documents
 
@@ -155,7 +152,7 @@ def _own_documents(path: Path, place: Path) -> _Documents:
 def _files(folder: Path, place: Path) -> _Documents:
     """The documents of a folder, by source, with and without suffix."""
     sources = Corpus(folder, place).stamps()
-    return _Documents(folder, {str(PurePosixPath(s).with_suffix("")): s for s in sources} | {s: s for s in sources})
+    return _Documents(folder, {str(PurePosixPath(s).with_suffix("")): s for s in sources} | {s: s for s in sources}, {})
 
 
 def _grades(file: Path) -> dict[str, dict[str, int]]:

@@ -1,7 +1,5 @@
 """The measures: of rankings, of passages, of answers, and how sure a mean is. Knows nothing of Rag."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 
@@ -18,25 +16,22 @@ _RESAMPLES = 2000
 def ranking(rankings: Mapping[str, Sequence[str]], relevant: Mapping[str, Mapping[str, int]]) -> dict[str, Values]:
     """For each query nDCG@10, recall@5 and MRR@10 as trec_eval has them, and all@8: whether all gold is there.
 
-    :param rankings: query to sources, best first, each once.
-    :param relevant: query to sources with their grades; for each of these queries there is a ranking.
-    :raises ConfigError: ir_measures is not installed, as on Linux on ARM.
+    :param rankings: query to sources, best first, each once; for each query that is relevant to something.
     """
     try:
         import ir_measures
         from ir_measures import RR, R, nDCG
     except ImportError as error:
-        advice = (
+        raise ConfigError(
+            f"ir_measures, which rankings are scored by, cannot be loaded ({error}). "
             "Run `.venv/bin/pip install ir_measures`, which needs a compiler on ARM, or use an x86-64 machine or a Mac."
-        )
-        raise ConfigError(f"ir_measures, which rankings are scored by, cannot be loaded ({error}). {advice}") from error
-    names = {nDCG @ 10: "nDCG@10", R @ 5: "recall@5", RR @ 10: "MRR@10"}
+        ) from error
+    names = {nDCG @ 10: "nDCG@10", R @ 5: "recall@5", RR @ 10: "MRR@10", R @ 8: "all@8"}
     run = {query: {source: -float(at) for at, source in enumerate(found)} for query, found in rankings.items()}
     values: dict[str, Values] = {query: dict.fromkeys(names.values(), 0.0) for query in relevant}
     for one in ir_measures.iter_calc(list(names), relevant, run) if relevant else ():
-        values[one.query_id][names[one.measure]] = one.value
-    all_8 = {query: float(gold.keys() <= set(rankings[query][:8])) for query, gold in relevant.items()}
-    return {query: {**found, "all@8": all_8[query]} for query, found in values.items()}
+        values[one.query_id][names[one.measure]] = float(one.value == 1.0) if one.measure == R @ 8 else one.value
+    return values
 
 
 def span_values(found: Sequence[Region], evidence: Sequence[Region]) -> Values:

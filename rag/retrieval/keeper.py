@@ -3,8 +3,6 @@
 Safe to use from many threads. A generation that was handed out stays usable while the next one takes over.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time
@@ -41,11 +39,7 @@ class Keeper:
         self._begun = 0.0  # when, on the monotonic clock
 
     def ready(self) -> Generation:
-        """The generation to answer from: built when missing, brought up to date when the corpus changed.
-
-        :raises IndexMissing: there is none, and building one is not allowed.
-        :raises EmbedderMismatch: it was built with another model.
-        """
+        """The generation to answer from: built when missing, brought up to date when the corpus changed."""
         if self._auto_ingest:
             self._bring_up_to_date()
         generation = self.folder.open()
@@ -67,10 +61,7 @@ class Keeper:
         return report
 
     def delete(self, source: str, keep_file: bool = False) -> None:
-        """Take a document out of the index; its file goes to the trash, or stays and is never indexed again.
-
-        :raises StoreError: the index still finds it.
-        """
+        """Take a document out of the index; its file goes to the trash, or stays and is never indexed again."""
         generation = self.folder.open()
         if source not in self.corpus.sources() | set(generation.documents if generation else ()):
             raise CorpusError(f"There is no document {source!r}. `rag list` shows what there is.")

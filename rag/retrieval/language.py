@@ -4,8 +4,6 @@ The function words of function_words.txt hold a language together: they tell it 
 nothing else. They are written without accents. Where two languages have as many, the upper one is meant.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Container, Iterable, Sequence

@@ -3,31 +3,16 @@
 It does not know onnxruntime, files other than the weights, or text. The model takes token ids, (texts, tokens),
 all texts of one length, so that there is no padding and no mask; it gives unit vectors, (texts, dimensions).
 
-In int8, every matrix product but those inside attention is of integers. Weights have a scale for each output, word
-embeddings one for each word, activations one for each token: a text's vector does not depend on the texts beside
-it. Three things keep the loss small (1 - cosine to fp32, mean of 96 passages of SQuAD: 0.0012, where one
-dynamic scale for each tensor, as is usual, has 0.0056):
-
-- One scale for each token instead of one for each tensor: 0.0026.
-- Channel 99 of this model reaches 30, others mostly 2. As in SmoothQuant (Xiao et al., ICML 2023), with
-  alpha 0.5, such channels are scaled down and the rows of the weights up; the range of each channel is told
-  from its LayerNorm, without a calibration set: 0.0012.
-- Processors without VNNI add two products of an unsigned and a signed byte in 16 bits, which saturates. Instead of
-  7 bits for all weights, each two neighbours are kept to |a| + |b| <= 128 (255 * 128 < 32768): all machines get the
-  same, but for the rounding of floats, at half a bit instead of one (0.0026 instead of 0.0036 before smoothing).
+In int8, every matrix product but those inside attention is of integers; docs/int8.md has how little that loses.
 """
 
-from __future__ import annotations
-
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 Array = NDArray[np.float32]
 
@@ -40,11 +25,7 @@ _GELU_LEAST = 0.17  # GELU is never below -0.17
 
 
 def onnx_model(folder: Path, precision: str) -> bytes:
-    """The model as ONNX.
-
-    :param folder: holds model.safetensors and config.json, verified by the caller.
-    :param precision: "int8" or "fp32".
-    """
+    """The model as ONNX, in int8 or fp32, from a folder with model.safetensors and config.json."""
     from safetensors.numpy import load_file
 
     config = json.loads((folder / "config.json").read_text("utf-8"))
@@ -71,18 +52,11 @@ class _Graph:
         x = self._node("Identity", x, output="states")
         mean = self._node("ReduceMean", x, _axes(1), keepdims=0)
         self._node("LpNormalization", mean, axis=-1, p=2, output="vectors")
-        graph = helper.make_graph(
-            self._nodes,
-            "MiniLM",
-            [helper.make_tensor_value_info("ids", TensorProto.INT64, ["texts", "tokens"])],
-            [
-                helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["texts", self._config["hidden_size"]]),
-                helper.make_tensor_value_info(
-                    "states", TensorProto.FLOAT, ["texts", "tokens", self._config["hidden_size"]]
-                ),
-            ],
-            self._constants,
-        )
+        size = self._config["hidden_size"]
+        shapes = {"vectors": ["texts", size], "states": ["texts", "tokens", size]}
+        given = [helper.make_tensor_value_info("ids", TensorProto.INT64, ["texts", "tokens"])]
+        made = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+        graph = helper.make_graph(self._nodes, "MiniLM", given, made, self._constants)
         opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("com.microsoft", 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
         serialised: bytes = model.SerializeToString()
@@ -132,11 +106,7 @@ class _Graph:
         return self._node("LayerNormalization", x, gamma, beta, axis=-1, epsilon=self._config["layer_norm_eps"])
 
     def _product(self, x: str, weight: Array, norm: str = "", floor: float = 0.0) -> str:
-        """X times weight, without a bias.
-
-        :param norm: the LayerNorm that x comes from.
-        :param floor: no value of x is below minus this; 0 if they may be anything.
-        """
+        """X times weight, without a bias; `norm` is the LayerNorm that x comes from, and no x is below -`floor`."""
         if not self._int8:
             return self._node("MatMul", x, weight)
         if norm:

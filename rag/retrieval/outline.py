@@ -1,7 +1,5 @@
 """What a folder is about: one passage for each main part, the one nearest to the part as a whole."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
@@ -15,10 +13,9 @@ _MIN_PART_CHARS = 200  # a line about the source, a note: no main part where the
 
 
 def outline(generation: Generation, sources: Collection[str] | None = None) -> list[Passage]:
-    """The central passages of the main parts, in reading order, at most MAX_PARTS.
+    """The central passages of at most MAX_PARTS main parts, in reading order.
 
-    The parts of a single document are its outermost sections, or even stretches where it has none; of several
-    documents, each document is a part.
+    Parts are the outermost sections of one document, or even stretches where it has none; else the documents.
     """
     passages = [p for p in generation.passages if sources is None or p.source in sources]
     several = len({p.source for p in passages}) > 1

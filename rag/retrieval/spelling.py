@@ -1,7 +1,5 @@
 """Words of a question that are in no document and in no dictionary, taken for the documents' word they resemble."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Collection
 from functools import cache
@@ -16,11 +14,8 @@ _LETTERS = re.compile(r"\b[A-Za-z]{5,}\b")  # shorter words resemble too many ot
 def corrected(query: str, vocabulary: Collection[str], knows: Callable[[str], bool]) -> str:
     """The query with its misspelt words replaced by words of the documents; others stay as they are.
 
-    A word is misspelt if no document holds it, it is no common English word, and a word of the documents lies within
-    one edit (two from eight letters on), neighbouring letters swapped counting as one.
-
-    :param vocabulary: the words of the documents, in lower case.
-    :param knows: whether some document holds a word, in any of its forms.
+    A word is misspelt if no document `knows` it, it is no common English word, and a word of the vocabulary lies
+    within one edit (two from eight letters on), neighbouring letters swapped counting as one.
     """
     if language_of(re.findall(r"\w+", query.lower())) != ENGLISH:  # of which no list of common words is there
         return query

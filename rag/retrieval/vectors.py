@@ -4,8 +4,6 @@ A row is digest, vector and a checksum of both. Rows are only ever appended, so 
 one; a row that is torn or damaged does not count, and its text is embedded again.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import zlib
@@ -23,11 +21,7 @@ _CHECK = 4  # bytes of CRC-32
 
 
 class VectorStore:
-    """The vectors of one embedding model. For one process at a time: the one that holds the index's lock.
-
-    :param folder: where the files of all models lie; made when the first vector is kept.
-    :param embedder: the model's name, by which its file is found.
-    """
+    """The vectors of one embedding model. For one process at a time: the one that holds the index's lock."""
 
     def __init__(self, folder: Path, embedder: str) -> None:
         self._folder = folder
@@ -46,10 +40,7 @@ class VectorStore:
         return {text: np.frombuffer(row, dtype=np.float32) for text, row in rows if row is not None}
 
     def add(self, texts: Sequence[str], vectors: Vectors) -> None:
-        """Keep these, (len(texts), dimensions). From here on they outlive the process.
-
-        :raises StoreError: they cannot be written, for want of space for example.
-        """
+        """Keep these, (len(texts), dimensions). From here on they outlive the process."""
         new = {_key(text): row.tobytes() for text, row in zip(texts, vectors.astype(np.float32), strict=True)}
         try:
             file = self._made(vectors.shape[1])

@@ -1,7 +1,5 @@
 """Is everything there that an answer needs? One finding for each thing, with what to do where it is not."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable
@@ -40,14 +38,13 @@ def examine(rag: Rag, prepare: bool = False) -> list[Finding]:
         ("data folder", lambda r: _writable(r.settings.data_dir)),
         ("answers", _answers),
     ]
-    return [_finding(name, check, rag) for name, check in checks]
-
-
-def _finding(name: str, check: Callable[[Rag], str], rag: Rag) -> Finding:
-    try:
-        return Finding(name, True, check(rag))
-    except RagError as error:
-        return Finding(name, False, str(error))
+    findings = []
+    for name, check in checks:
+        try:
+            findings.append(Finding(name, True, check(rag)))
+        except RagError as error:
+            findings.append(Finding(name, False, str(error)))
+    return findings
 
 
 def _embedding_model(rag: Rag) -> str:

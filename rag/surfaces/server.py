@@ -5,15 +5,14 @@ under a name of this machine, and a change only from a page that this server sen
 loopback is listened on.
 """
 
-from __future__ import annotations
-
 import errno
 import ipaddress
 import logging
 import os
 import socket
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -24,10 +23,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from rag.engine import Rag
 from rag.errors import ConfigError, RagError
-
-if TYPE_CHECKING:
-    from rag.engine import Rag
 
 MAX_BODY_BYTES = 8 * 2**20  # a long conversation with its passages; files are not sent
 SHUTDOWN_S = 2  # an open tab holds a stream that never ends by itself
@@ -99,12 +96,7 @@ def errors_as_json(app: FastAPI) -> None:
 def serve(
     rag: Rag, host: str | None = None, port: int | None = None, on_ready: Callable[[str], None] | None = None
 ) -> None:
-    """Serve until interrupted.
-
-    :param on_ready: called with the address once it answers.
-    :raises RagError: there is nothing to serve.
-    :raises ConfigError: an address other than loopback, or a port that cannot be had.
-    """
+    """Serve until interrupted, on loopback only; `on_ready` is called with the address once it answers."""
     host = rag.settings.host if host is None else host
     rag.documents()  # builds the index, or says why it cannot be, before anyone connects
     rag.wait_at_most(PATIENCE_S)
@@ -142,11 +134,11 @@ class _Server(uvicorn.Server):
             self._on_ready(self._url)
 
 
+@dataclass(frozen=True, slots=True)
 class SecurityHeaders:
     """Puts the security headers on every response."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
         async def send_with_headers(message: Message) -> None:
@@ -154,16 +146,14 @@ class SecurityHeaders:
                 MutableHeaders(scope=message).update(SECURITY_HEADERS)
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        await self.app(scope, receive, send_with_headers)
 
 
 class Gate:
-    """Lets in what was asked for under one of the names, and changes only from pages of the same origin.
+    """Lets in what was asked for under a name of loopback or of `hosts`, and changes only from its own pages.
 
     The first stops DNS rebinding, the second requests that another site's page makes a browser send. Programs other
     than browsers send no Origin and are not hindered.
-
-    :param hosts: names besides those of loopback, without ports.
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str] = ()) -> None:
@@ -196,16 +186,16 @@ class Gate:
         return scheme in ("http", "https") and (place == host.lower() or _hostname(origin) in self._named)
 
 
+@dataclass(frozen=True, slots=True)
 class BodyLimit:
     """Refuses bodies above `limit` bytes, by the length that they declare or else by what comes."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app = app
-        self._limit = limit
+    app: ASGIApp
+    limit: int
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
-        left = self._limit
-        too_large = HTTPException(413, f"The request is larger than {self._limit:,} bytes.")
+        left = self.limit
+        too_large = HTTPException(413, f"The request is larger than {self.limit:,} bytes.")
 
         async def counted() -> Message:
             nonlocal left
@@ -217,25 +207,15 @@ class BodyLimit:
 
         declared = Headers(raw=scope.get("headers", [])).get("content-length", "0")
         try:
-            if not declared.isdecimal() or int(declared) > self._limit:
+            if not declared.isdecimal() or int(declared) > self.limit:
                 raise too_large
-            await self._app(scope, counted, send)
+            await self.app(scope, counted, send)
         except HTTPException as error:  # an app with handlers of its own has answered by then
             await _http_error(error)(scope, receive, send)
 
 
-def _hostname(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:  # such as an unclosed bracket
-        return ""
-
-
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there.
-
-    :raises ConfigError: not loopback, or not to be had.
-    """
+    """A socket that listens there; a ConfigError if that is not loopback, or not to be had."""
     if not _is_loopback(host):
         raise ConfigError(
             f"{host} can be reached from other machines, and there is no sign-in yet. Serve on 127.0.0.1, behind a "
@@ -251,11 +231,16 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
+def _hostname(url: str) -> str:
+    with suppress(ValueError):  # such as an unclosed bracket
+        return urlsplit(url).hostname or ""
+    return ""
+
+
 def _is_loopback(host: str) -> bool:
-    try:
+    with suppress(ValueError):  # any other name
         return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:  # any other name
-        return False
+    return False
 
 
 def _error(status: int, message: str, kind: str, param: str | None = None) -> JSONResponse:

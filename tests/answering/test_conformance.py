@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
 from rag import Answer, Done, Rag, Retrieved, Said, Searching
+from rag.answering.lexicon import texts
 from tests.conftest import ROOT, MakeRag
 from tests.fakes import ScriptedModel
 
@@ -129,7 +129,7 @@ def test_a_chinese_question_is_declined_in_chinese(make_rag: MakeRag, question: 
 def test_every_sentence_that_is_said_in_chinese_is_said_in_english_somewhere() -> None:
     code = "".join(path.read_text("utf-8") for path in (ROOT / "rag").rglob("*.py"))
     code = code.replace('"\n    "', "")
-    for english in json.loads((ROOT / "rag/answering/chinese.json").read_text("utf-8")):
+    for english in texts("chinese"):
         assert f'"{english}"' in code or f"'{english}'" in code
 
 

@@ -1,24 +1,16 @@
-"""The page: bar, chat, composer and source panel, and what sets them off.
-
-Knows `Talk`, `render` and a few facts of Rag.
-"""
-
-from __future__ import annotations
+"""The page: bar, chat, composer and source panel, and what sets them off."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
 
+from rag.engine import Rag
 from rag.errors import RagError
 from rag.surfaces.page import render
 from rag.surfaces.page.replies import Replies
 from rag.surfaces.page.talk import ASK, Talk
-from rag.surfaces.page.theme import theme
-
-if TYPE_CHECKING:
-    from rag.engine import Rag
 
 TITLE = "Ask the documents"
 HERE = Path(__file__).parent
@@ -37,7 +29,7 @@ def mount(app: FastAPI, rag: Rag) -> None:
         app,
         page(rag),
         path="/",
-        theme=theme(),
+        theme=gr.Theme.load(str(HERE / "theme.json")),  # neutral greys, one accent, system fonts
         css=(HERE / "page.css").read_text("utf-8"),
         head=f'<link rel="icon" href="{ICON}"><script>{script}</script>',
         footer_links=[],
@@ -76,9 +68,7 @@ def page(rag: Rag) -> gr.Blocks:
 
 def _chat(rag: Rag) -> gr.Chatbot:
     return gr.Chatbot(
-        show_label=False,
         label="Conversation",
-        container=False,
         layout="panel",
         height=None,
         elem_id="chat",
@@ -87,9 +77,7 @@ def _chat(rag: Rag) -> gr.Chatbot:
         examples=[{"text": question} for question in rag.starters()],
         latex_delimiters=[],
         sanitize_html=True,
-        allow_tags=False,
-        line_breaks=False,
-        group_consecutive_messages=False,
+        **dict.fromkeys(("show_label", "container", "allow_tags", "line_breaks", "group_consecutive_messages"), False),
     )
 
 

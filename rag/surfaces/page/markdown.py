@@ -3,15 +3,11 @@
 Knows nothing of answers. Text and code come out as entities, so that nothing reads them as markup again.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Any
 
 from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
 OPEN, CLOSE = "\ue000", "\ue001"  # around a mark on its way through Markdown; foreign text loses these characters
@@ -74,7 +70,4 @@ def _escape_but_marks(text: str) -> str:
 
 
 def _rule(form: str) -> Callable[..., str]:
-    def render(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-        return form.format(_escape_but_marks(tokens[index].content))
-
-    return render
+    return lambda self, tokens, index, options, env: form.format(_escape_but_marks(tokens[index].content))

@@ -5,11 +5,9 @@ where a document could draw a form, fetch a picture or cover the page. One line 
 block to Markdown and stays as it is, and an entity is never markup; so foreign text is shown, and does nothing.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
-from html.parser import HTMLParser
+from html import unescape
 
 from rag.answering.types import Answer, Citation, Sentence
 from rag.surfaces.page.markdown import CLOSE, OPEN, UNSUPPORTED, markdown_html
@@ -19,6 +17,13 @@ NOT_FOUND = "not found in the documents"
 
 _MORE = '<p class="working">Reading on &#8230;</p>'
 _MARKS = re.compile(r"(?:[ \u00a0]?\[\d+\])+")  # what the answer writes after a cited sentence: " [1][2]"
+_PLAIN = (  # what markup becomes in plain text; every "<" is markup, as those of foreign text are entities
+    (re.compile(r'<span class="unfounded">.*?</span>'), ""),
+    (re.compile(r'<a [^>]*class="cite"[^>]*>(\d+)</a>'), r" [\1]"),
+    (re.compile(r"</(?:p|li|tr|pre|h\d|blockquote)>|<[bh]r ?/?>"), "\n"),
+    (re.compile(r"</t[dh]>"), " "),
+    (re.compile(r"<[^>]*>"), ""),
+)
 _SENTINEL = re.compile(f" ?{OPEN}([0-9]+|{UNSUPPORTED}){CLOSE}")
 
 
@@ -35,13 +40,12 @@ def working(words: str) -> str:
 def failed(message: str, shown: str = "") -> str:
     """A reply that says what went wrong, under what was said before, if anything was."""
     line = f'<p class="label">No answer could be made</p><p class="failure">{escape(message)}</p>'
-    return _ended(shown, line) if 'class="said' in shown else f'<div class="reply failed">{line}</div>'
+    return _ended(shown, line, "reply failed")
 
 
 def stopped(shown: str) -> str:
     """The same reply, ended where the user stopped it."""
-    note = '<p class="note">Stopped.</p>'
-    return _ended(shown, note) if 'class="said' in shown else f'<div class="reply">{note}</div>'
+    return _ended(shown, '<p class="note">Stopped.</p>', "reply")
 
 
 def reply(
@@ -52,7 +56,6 @@ def reply(
     :param turn: number of this question in the conversation; it keeps anchors apart: `#src-<turn>-<n>`.
     :param passage: what stands before and after a citation's quote in its document.
     :param markdown: whether a model wrote the text; text of documents is shown literally.
-    :param done: whether the answer is whole.
     """
     kind = "reply declined" if answer.abstained else "reply"
     untold = answer.abstained and answer.reason and answer.reason not in answer.text
@@ -77,12 +80,15 @@ def source(citation: Citation, turn: int, before: str, after: str) -> str:
 
 def plain(shown: str) -> str:
     """What a message says, as plain text, citations as `[n]`; "" for one that only reports a failure or a stop."""
-    reader = _Plain(shown)
-    return re.sub(r"\n{3,}", "\n\n", "".join(reader.pieces)).strip()
+    said = "".join(re.findall(r'<div class="(?:asked|said [a-z]+)">(.*?)</div>', shown))
+    for markup, text in _PLAIN:
+        said = markup.sub(text, said)
+    return re.sub(r"\n{3,}", "\n\n", unescape(said)).strip()
 
 
-def _ended(shown: str, last: str) -> str:
-    return shown.replace(_MORE, "").removesuffix("</div>") + last + "</div>"
+def _ended(shown: str, last: str, kind: str) -> str:
+    begun = shown.replace(_MORE, "").removesuffix("</div>") if 'class="said' in shown else f'<div class="{kind}">'
+    return f"{begun}{last}</div>"
 
 
 def _searched(answer: Answer) -> str:
@@ -136,36 +142,3 @@ def _mark(mark: str, links: dict[int, str]) -> str:
 def _link(citation: Citation, turn: int) -> str:
     place = escape(", ".join(part for part in (citation.title, citation.section) if part))
     return f'<a href="#src-{turn}-{citation.number}" class="cite" title="{place}">{citation.number}</a>'
-
-
-class _Plain(HTMLParser):
-    """Reads what was asked or said out of a message's HTML."""
-
-    BLOCKS = frozenset({"p", "li", "tr", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote"})
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.pieces: list[str] = []
-        self._open: list[tuple[str, str]] = []  # (tag, class) of the elements around
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in ("br", "hr"):
-            self._add("\n")
-        else:
-            self._open.append((tag, dict(attrs).get("class") or ""))
-
-    def handle_endtag(self, tag: str) -> None:
-        if self._open and self._open[-1][0] == tag:
-            self._add("\n" if tag in self.BLOCKS else " " if tag in ("td", "th") else "")
-            self._open.pop()
-
-    def handle_data(self, data: str) -> None:
-        classes = [name for _, name in self._open]
-        if "unfounded" not in classes:
-            self._add(f" [{data}]" if "cite" in classes else data)
-
-    def _add(self, text: str) -> None:
-        if any(name == "asked" or name.startswith("said") for _, name in self._open):
-            self.pieces.append(text)

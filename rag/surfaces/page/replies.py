@@ -1,23 +1,15 @@
-"""`respond`: a question becomes replies that grow sentence by sentence, as HTML.
-
-Knows Rag and what it says; nothing of Gradio.
-"""
-
-from __future__ import annotations
+"""`respond`: a question becomes replies that grow sentence by sentence, as HTML."""
 
 import logging
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING
 
 from rag.answering.types import Answer, Citation, Done, Retrieved, Said, Searching, Sentence, Turn
+from rag.engine import Rag
 from rag.errors import RagError
 from rag.retrieval.types import Hit
 from rag.surfaces.page import render
-
-if TYPE_CHECKING:
-    from rag.engine import Rag
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +26,7 @@ class Replies:
         self._rag = rag
 
     def respond(self, message: str, history: Sequence[Turn], turn: int = 1) -> Generator[str, None, None]:
-        """The reply as it grows, each time whole. It never raises: what goes wrong is said in the reply.
-
-        :param turn: number of this question in the conversation, for the anchors of its citations.
-        """
+        """The reply to question number `turn` as it grows, each time whole; what goes wrong is said in it."""
         shown = ""
         try:
             for shown in self._grow(message, history, turn):

@@ -4,8 +4,6 @@ Gradio runs synchronous generators in threads too, but a stop then waits for the
 be a minute, and until then no other question is taken.
 """
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Generator

@@ -4,8 +4,6 @@ Between Gradio's events and `Replies`. The messages that the chat shows are the 
 sources, so that stop, retry and a new chat have nothing else to keep in step.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any

@@ -1,0 +1,36 @@
+"""The patterns, words and texts of this layer, as lexicon.toml has them."""
+
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def texts(table: str) -> dict[str, str]:
+    """A table of texts by name."""
+    return _tables()[table]
+
+
+def word_set(name: str) -> frozenset[str]:
+    """The words of this name."""
+    return frozenset(_tables()["words"][name].split())
+
+
+def patterns(table: str) -> dict[str, re.Pattern[str]]:
+    """The patterns of a table by name, whatever the case, those that others name in braces put in their place."""
+    made: dict[str, str] = {}
+    for name, alternatives in _tables()[table].items():
+        joined = "|".join(alternatives)
+        made[name] = re.sub(r"\{([a-z_]+)\}", lambda part: made[part[1]], f"(?:{joined})")
+    return {name: re.compile(pattern, re.IGNORECASE) for name, pattern in made.items()}
+
+
+def values(table: str) -> dict[str, float]:
+    """What the words of a table mean, as numbers."""
+    return {word: float(value) for word, value in _tables()[table].items()}
+
+
+@cache
+def _tables() -> dict[str, dict[str, str]]:
+    return tomllib.loads(Path(__file__).with_name("lexicon.toml").read_text("utf-8"))
