@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -77,7 +78,7 @@ def test_explained_hits_say_what_their_ranks_are_made_of(run) -> None:
     assert "BM25" not in run("search", "harbour").out
     out = run("search", "harbour berths", "-k", "2", "--explain").out
     assert out.count("cosine") == out.count("BM25") == out.count("late interaction") == 2
-    assert "number 1 by words" in out and "matched: berths, harbour" in out
+    assert "number 1 by words" in out and re.search(r"matched: (?:berths, harbour|harbour, berths)", out)
 
 
 def test_why_says_where_a_passage_was_lost(run) -> None:
