@@ -37,11 +37,12 @@ from rag.documents.readers import clean, read
 from rag.documents.splitting import SPLITTER
 from rag.documents.types import Document, Passage, Span
 from rag.retrieval import chroma
-from rag.retrieval.embedding import Embedder, Vectors
+from rag.retrieval.embedding import Embedder
 from rag.retrieval.generation import Generation, Manifest, NewGeneration
 from rag.retrieval.lexical import LexicalIndex
 from rag.retrieval.minilm import MiniLM
 from rag.retrieval.retriever import HybridRetriever
+from rag.retrieval.types import Vectors
 from rag.retrieval.vectors import VectorStore
 
 SETS = Path(__file__).parent.parent.parent / "shared" / "eval"
@@ -85,22 +86,22 @@ def main() -> None:
     passages = windows(found, max(options.sizes))
     embedder = Embedder(MiniLM(options.cache / "model", "int8"))
     store = VectorStore(options.cache, embedder.name)
-    vectors = kept(store, embedder, [passage.embedding_text for passage in passages])
+    embedded = kept(store, embedder, [passage.embedding_text for passage in passages])
     asked = questions(options.sets)
-    queries = kept(store, embedder, asked)
+    queries = np.stack([embedder.query(question) for question in asked])
     print(table_head("passages", "written s", "BM25 of it", "disk MB", "opened s", "peak MB", *TIMES))
     for size in sorted(options.sizes):
         with tempfile.TemporaryDirectory() as folder:
-            one_size(Path(folder), found, passages[:size], vectors[:size], asked, queries, options.cache)
+            one_size(Path(folder), found, passages[:size], embedded[:size], asked, queries, options.cache)
     if options.settings:
-        settings([passage.text_id for passage in passages], vectors, queries)
+        settings([passage.text_id for passage in passages], embedded[:, : embedder.dimensions], queries)
 
 
 def one_size(
     folder: Path,
     documents: Sequence[Document],
     passages: Sequence[Passage],
-    vectors: Vectors,
+    embedded: Vectors,
     asked: list[str],
     queries: Vectors,
     cache: Path,
@@ -108,8 +109,9 @@ def one_size(
     """A row of the table."""
     sources = {passage.source for passage in passages}
     held = [document for document in documents if document.source in sources]
-    manifest = Manifest("", SPLITTER, chroma.VERSION, {}, {}, len(passages))
-    written_s, _ = timed(lambda: NewGeneration(held, passages, vectors, manifest).write(folder / "index", None))
+    vectors = embedded[:, : queries.shape[1]]
+    manifest = Manifest("", queries.shape[1], SPLITTER, chroma.VERSION, {}, {}, len(passages))
+    written_s, _ = timed(lambda: NewGeneration(held, passages, embedded, manifest).write(folder / "index", None))
     sparse_s, _ = timed(lambda: LexicalIndex.build([passage.embedding_text for passage in passages]))
     disk = sum(file.stat().st_size for file in (folder / "index").rglob("*") if file.is_file())
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
@@ -254,9 +256,9 @@ def questions(sets: Path) -> list[str]:
 
 
 def kept(store: VectorStore, embedder: Embedder, texts: list[str]) -> Vectors:
-    """The vectors of these texts, those that are not kept yet made and kept."""
+    """The rows of these texts, those that are not kept yet made and kept."""
     known = store.find(texts)
-    for batch, vectors in embedder.batches([text for text in dict.fromkeys(texts) if text not in known]):
+    for batch, vectors in embedder.rows([text for text in dict.fromkeys(texts) if text not in known]):
         store.add(batch, vectors)
         known |= dict(zip(batch, vectors, strict=True))
     return np.stack([known[text] for text in texts])
