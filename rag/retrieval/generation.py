@@ -33,7 +33,7 @@ from rag.retrieval.types import Vectors
 
 Row = dict[str, Any]  # one line of JSON
 
-FORMAT = 4  # another layout on disk gets another number, and the index is built anew
+FORMAT = 5  # another layout on disk gets another number, and the index is built anew
 MANIFEST = "manifest.json"
 _EMBEDDED = "embedded.rows"
 _PLACE = ("source", "section", "page", "sentences", "head")  # of a passage; the rest follows from the document
