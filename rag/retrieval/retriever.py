@@ -75,7 +75,10 @@ class HybridRetriever:
             fused[row] += _NAME_SHARE * share
         top = max(1.0, *fused.values()) if fused else 1.0
         fused = {row: score / top for row, score in fused.items()}
-        ranked = bridge(query, fused, passages, self._generation.lexical, allowed)
+        if _ASIDE.fullmatch(query):  # the brackets name the other place already
+            ranked = {row: Bridged(fused[row], None) for row in sorted(fused, key=lambda row: -fused[row])}
+        else:
+            ranked = bridge(query, fused, passages, self._generation.lexical, allowed)
         first = dict(islice(ranked.items(), max(k, RERANKED) if self._reranker else k))
         matched = self._matched(query, list(first))
         hits = [self._hit(row, first[row], found, told) for row, told in zip(first, matched, strict=True)]
