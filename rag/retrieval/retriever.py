@@ -26,6 +26,7 @@ _LATE = 2.0  # what late interaction counts beside the cosine; from 1 to 4 it ma
 _ASIDE = re.compile(r"(.*\S)\s+\[[^\[\]]+\]", re.DOTALL)
 _CLAUSE = re.compile(r",\s|\s(?:and|or|that|which|where|who|whose|when|while)\s", re.IGNORECASE)
 _CLAUSE_WORDS = 3  # that tell something; what is shorter is no question of its own
+_CLAUSES = 8  # each is a search; a long question would have hundreds
 _CLAUSE_SHARE = 0.3  # what a passage gains that answers a part of the question
 _NAME_SHARE = 0.5  # what it gains in a file that the question names, as "2018" and "3M" do 3M_2018_10K.pdf
 
@@ -100,7 +101,7 @@ class HybridRetriever:
 
     def _parts(self, query: str, allowed: NDArray[np.bool_] | None) -> dict[int, float]:
         """For a question of several parts, what each found alone; the better score where two found the same."""
-        parts = [part for part in _CLAUSE.split(query) if len(words(part)) >= _CLAUSE_WORDS]
+        parts = [part for part in _CLAUSE.split(query) if len(words(part)) >= _CLAUSE_WORDS][:_CLAUSES]
         scores: dict[int, float] = {}
         for part in parts if len(parts) > 1 else ():
             for row, score in self.candidates(part, CANDIDATES, allowed).scores().items():

@@ -53,6 +53,15 @@ def test_k_hits_come_where_the_corpus_has_them(town: Rag, k: int) -> None:
     assert len(town.search("zeppelin", k=k)) == min(k, total)
 
 
+def test_what_a_question_costs_is_bounded_however_many_parts_it_has(town: Rag, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    embed = HashingEmbeddings.embed_query
+    monkeypatch.setattr(HashingEmbeddings, "embed_query", lambda self, text: (asked.append(text), embed(self, text))[1])
+
+    assert len(town.search(", ".join(f"berth{i} clock{i} bread{i}" for i in range(150)), k=5)) == 5
+    assert 1 < len(asked) < 12
+
+
 def test_the_less_the_model_reads_the_more_shared_words_count(town: Rag, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Embedder, "reads", lambda self, text: 0.0)
     hits = town.search("windows of house 7", k=10)
