@@ -58,6 +58,7 @@ class _Documents(NamedTuple):
 
     def region(self, name: str, start: int, end: int) -> Region:
         """Offsets in a row's own text as offsets in its file."""
+        _check(bool(range(start, end)), f"a span must end behind its start, not go from {start} to {end}")
         begin = self.rows[name][1] if name in self.rows else 0
         return Region(self.sources[name], start + begin, end + begin)
 
@@ -100,7 +101,7 @@ def _query(id: str, row: Row, relevant: Mapping[str, int], documents: _Documents
     _check(isinstance(question, str) and bool(question.strip()), f"the question must be text, not {question!r}")
     _check(answerable in (True, False, None), f"answerable must be true or false, not {answerable!r}")
     pages = [one for one in row.get("evidence") or () if isinstance(one, dict) and "page" in one]
-    selected = row.get("selected_sentences") or ()
+    selected = filter(None, row.get("selected_sentences") or ())  # who chose none has no say
     return Query(
         id,
         question,

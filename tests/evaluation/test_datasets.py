@@ -64,6 +64,22 @@ def test_spans_and_chosen_sentences_point_into_the_files(tmp_path: Path, place: 
     assert [written[start:end] for _, start, end in query.selected[0]] == ["Ferries leave at noon."]
 
 
+@pytest.mark.parametrize(("start", "end"), [(5, 5), (9, 5), (1.5, 5.5)])
+def test_a_span_holds_something(tmp_path: Path, place: Path, start: float, end: float) -> None:
+    row = {"id": "q", "question": "?", "doc": "d", "spans": [{"start": start, "end": end}]}
+    with pytest.raises(DatasetError, match=r"queries\.jsonl, line 1"):
+        load(write_set(tmp_path / "s", [row], [{"id": "d", "text": "Fourteen berths."}]), place)
+
+
+def test_an_annotator_who_chose_no_sentence_does_not_count(tmp_path: Path, place: Path) -> None:
+    rows = [
+        {"id": "1", "question": "?", "passage": "d", "selected_sentences": [[], ["Fourteen."]]},
+        {"id": "2", "question": "?", "passage": "d", "selected_sentences": [[]]},
+    ]
+    _, [one, none], _ = load(write_set(tmp_path / "s", rows, [{"id": "d", "text": "Fourteen."}]), place)
+    assert one.selected == ((("d.txt", 0, 9),),) and none.selected == ()
+
+
 def test_turns_may_hold_text_or_content(tmp_path: Path, place: Path) -> None:
     history = [{"role": "user", "text": "a"}, {"role": "assistant", "content": "b"}]
     row = {"id": 7, "question": "And?", "history": history, "rewrite": "And a?", "answerable": None, "answers": [["x"]]}
