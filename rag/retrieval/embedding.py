@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
@@ -126,7 +126,7 @@ class Embedder:
         if not isinstance(self._embeddings, MiniLM):
             vector = self.query(query)
             return vector, np.zeros((0, len(vector)), dtype=np.float32)
-        vector, tokens = self._embeddings.asked(query)
+        vector, tokens = self._tried(partial(self._embeddings.asked, query))
         self._remembered([query], lambda _: vector[None], "query")
         return vector, tokens
 
@@ -147,15 +147,17 @@ class Embedder:
         return self._embed(lambda: [self._embeddings.embed_query(text) for text in texts], len(texts))
 
     def _embed(self, embed: Callable[[], list[list[float]]], count: int) -> Vectors:
+        return self._checked(self._tried(embed), count)
+
+    def _tried(self, work: Callable[[], Any]) -> Any:
         try:
-            vectors = embed()
+            return work()
         except RagError:
             raise
         except Exception as error:  # foreign code, which may raise anything
             raise ModelError(
                 f"{type(self._embeddings).__name__} failed ({type(error).__name__}: {error}). Check that model."
             ) from error
-        return self._checked(vectors, count)
 
     def _remembered(self, texts: Sequence[str], embed: Callable[[list[str]], Vectors], kind: str) -> Vectors:
         keys = [(kind, text) for text in texts]
@@ -183,7 +185,7 @@ class Embedder:
         """
         for batch in _batches(texts):
             bundled = self._embeddings if isinstance(self._embeddings, MiniLM) else None
-            yield batch, bundled.rows(batch) if bundled else self._documents(batch)
+            yield batch, self._tried(partial(bundled.rows, batch)) if bundled else self._documents(batch)
 
     def _documents(self, texts: list[str]) -> Vectors:
         return self._embed(partial(self._embeddings.embed_documents, texts), len(texts))

@@ -114,6 +114,19 @@ def test_a_foreign_model_has_a_vector_of_a_query_and_none_of_its_tokens() -> Non
     assert embedder.dimensions == 8
 
 
+def test_what_the_bundled_model_raises_becomes_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def torn(*_: object) -> object:
+        raise RuntimeError("Failed to allocate memory")
+
+    monkeypatch.setattr(MiniLM, "_load", lambda self: torn)
+    monkeypatch.setattr(torn, "run", torn, raising=False)
+    embedder = Embedder(MiniLM(tmp_path))
+    with pytest.raises(ModelError, match="Failed to allocate"):
+        embedder.asked("Where?")
+    with pytest.raises(ModelError, match="Failed to allocate"):
+        next(embedder.rows(["Here."]))
+
+
 # --- Remembered ---------------------------------------------------------------------------------------------------
 
 
