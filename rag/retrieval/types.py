@@ -17,8 +17,8 @@ Vectors = NDArray[np.float32]  # in rows
 class Hit:
     """A passage that was found. document_text(source)[start:end] == text, always.
 
-    Ranks count from 1 and are None where that list did not hold the passage. `score` is the fused score,
-    in [0, 1]; it orders the hits of one query and means nothing across queries.
+    Ranks count from 1 and are None where that list did not hold the passage. `score` is the fused one,
+    or a reranker's, in [0, 1]; it orders the hits of one query and means nothing across queries.
     """
 
     text: str
