@@ -51,8 +51,9 @@ def comparison_table(result: Result) -> str:
 def _read(file: Path) -> dict[str, Mapping[str, float]]:
     """The values of each question of a result, by id."""
     try:
-        return {row["id"]: dict(row["values"]) for row in json.loads(file.read_text("utf-8"))["values"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        rows = json.loads(file.read_text("utf-8"))["values"]
+        return {row["id"]: {name: float(value) for name, value in row["values"].items()} for row in rows}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(
             f"{file} is no result that can be read ({error}). Make it by `rag eval PATH --json`."
         ) from error

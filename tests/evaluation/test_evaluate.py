@@ -166,6 +166,7 @@ def test_two_runs_are_compared_question_by_question(run: Run, tmp_path: Path) ->
         (["bad.jsonl"], 1, "rag: bad.jsonl, line 1: "),
         (["--compare", "bad.jsonl", "nowhere.json"], 1, "rag: bad.jsonl is no result"),
         (["--compare", "nowhere.json", "bad.jsonl"], 1, "rag: nowhere.json is no result"),
+        (["--compare", "words.json", "a.json"], 1, "rag: words.json is no result"),
         (["--compare", "a.json", "b.json"], 1, "rag: a.json and b.json have no question in common"),
         (["small", "--llm", "nosuch:model"], 1, "RAG_LLM=nosuch:model cannot be used"),
     ],
@@ -174,6 +175,7 @@ def test_what_is_wrong_is_told(
     run: Run, small_set: Path, corpus: Path, arguments: list[str], status: int, told: str
 ) -> None:
     Path("bad.jsonl").write_text("{\n", "utf-8")
+    Path("words.json").write_text(json.dumps({"values": [{"id": "a", "values": {"recall@5": "high"}}]}), "utf-8")
     for name in ("a", "b"):
         Path(f"{name}.json").write_text(json.dumps({"values": [{"id": name, "values": {"recall@5": 1.0}}]}), "utf-8")
     done = run(*arguments)
