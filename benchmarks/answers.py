@@ -1,125 +1,247 @@
-"""How often answers are right, and how often what is not there is declined.
+"""How often answers are right, how often what is not there is declined, and whether what is quoted is there.
 
-    python -m benchmarks.answers [--questions N] [--squad FOLDER]
+    python -m benchmarks.answers [--sets NAME,NAME] [--questions N] [--json FILE] [--before FILE]
 
-Two sets, the extractive answerer on both. The dev questions about the shipped article, with their grader, lie in
-tests/data. SQuAD 2.0's dev half (FOLDER, in the layout corpus.jsonl and queries.jsonl) is not shipped; each of its
-articles is one document with an index of its own, asked its answerable questions, its adversarial ones (made by
-people to look answerable), and questions about other articles.
+The extractive answerer and `rag.check`, on sets that are public but not shipped (FOLDER/eval of --shared; one that is
+missing is told and left out) and on the dev questions about the shipped article. Two files of --json can also be
+compared by `rag eval --compare`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
 import sys
 import tempfile
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rag import Rag, Settings
+from benchmarks.asking import SHARED, Bench, article, clapnq, mtrag, rgb, squad
+from benchmarks.figures import Figure, Row, auroc, curve, macro_f1, mean, over_groups, rightly_declined
+from benchmarks.grounding import attribution
 from rag.retrieval.minilm import PRECISIONS, MiniLM
 
-ROOT = Path(__file__).parent.parent
-SQUAD = ROOT.parent / "shared" / "eval" / "squad2-dev-half"
+# Articles of SQuAD's dev half on whose questions no weight was trained and no threshold set.
+NOT_TRAINED_ON = ("Normans", "Packet switching")
 
-Row = dict[str, Any]
+SETS: dict[str, tuple[Callable[[Bench], Iterator[Row]], str | None]] = {  # and the folder of each that is not shipped
+    "article": (article, None),
+    "squad": (squad, "squad2-dev-half"),
+    "clapnq": (clapnq, "clapnq-dev"),
+    "mtrag": (mtrag, "mtrag-un"),
+    "rgb": (rgb, "rgb-en-fact"),
+    "attribution": (attribution, "attributionbench-dev"),
+}
+SURE = ("answerable", "confidence")
+Section = tuple[str, list[Figure]]
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print a table for each set, then what must hold without exception, then the curve of abstention."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--questions", type=int, default=60, help="of each kind for each SQuAD article")
-    parser.add_argument("--squad", type=Path, default=SQUAD)
+    parser.add_argument("--sets", default=",".join(SETS), help=", ".join(SETS))
+    parser.add_argument("--questions", type=int, help="at most so many of each kind in each article or source")
+    parser.add_argument("--json", type=Path, help="keep the values of each question here")
+    parser.add_argument("--before", type=Path, help="a file of --json; the change since then is shown beside")
+    parser.add_argument("--shared", type=Path, default=SHARED, help="the folder with eval/ and article/")
     parser.add_argument("--precision", choices=PRECISIONS, default="int8", help="of the embedding model")
     options = parser.parse_args()
+    names = options.sets.split(",")
+    if unknown := set(names) - set(SETS):
+        parser.error(f"there is no set {', '.join(sorted(unknown))}; choose of {', '.join(SETS)}")
+    before = _read(options.before) if options.before else None
     with tempfile.TemporaryDirectory() as folder:
-        embeddings = MiniLM(Path(folder), options.precision)
-        article(embeddings)
-        if options.squad.is_dir():
-            squad(embeddings, options.squad, options.questions)
-    if not options.squad.is_dir():
-        print(f"SQuAD 2.0 is not at {options.squad}; give its folder with --squad.")
+        bench = Bench(options.shared, options.questions, MiniLM(Path(folder), options.precision))
+        rows = [row for name in names for row in _asked(bench, name)]
+    if options.json:
+        options.json.write_text(json.dumps({"values": [asdict(row) for row in rows]}, ensure_ascii=False), "utf-8")
+    for title, figures in sections(rows):
+        _print(title, [figure for figure in figures if figure.rows], before)
+    _print_invariants(rows)
+    _print_curves(rows)
 
 
-def article(embeddings: MiniLM) -> None:
-    """The dev questions about the shipped article."""
-    sys.path.insert(0, str(ROOT))
-    from tests.data.grade import grade
-
-    rows = _rows(ROOT / "tests" / "data" / "questions_dev.jsonl")
-    right: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory() as folder, _rag(ROOT / "corpus", Path(folder), embeddings) as rag:
-        for row in rows:
-            answer = rag.ask(row["question"], history=row["history"])
-            right[row["type"]] += grade(row, answer.text, answer.abstained)
-    total = Counter(row["type"] for row in rows)
-    print("The article, dev questions: right")
-    for kind in total:
-        print(f"  {kind:24} {right[kind]:3} of {total[kind]}")
-    kinds = [kind for kind in total if not kind.startswith("unanswerable")]
-    score, asked = sum(right[k] for k in kinds), sum(total[k] for k in kinds)
-    print(f"  {'all answerable':24} {score:3} of {asked} ({score / asked:.0%})")
+def _asked(bench: Bench, name: str) -> list[Row]:
+    """The rows of a set; none where it is missing."""
+    started, (ask, folder) = time.perf_counter(), SETS[name]
+    if folder and not (bench.shared / "eval" / folder).is_dir():
+        print(f"{name} is left out: there is no {bench.shared / 'eval' / folder}.", file=sys.stderr)
+        return []
+    rows = list(ask(bench))
+    print(f"{name}: {len(rows):,} rows in {time.perf_counter() - started:.0f} s", file=sys.stderr)
+    return rows
 
 
-def squad(embeddings: MiniLM, folder: Path, count: int) -> None:
-    """SQuAD 2.0, article by article."""
-    chance = random.Random(0)
-    articles = list(_articles(folder))
-    asked: Counter[str] = Counter()
-    declined: Counter[str] = Counter()
-    right = sentences = 0
-    for title, text, questions in articles:
-        other = [q for name, _, qs in articles if name != title for q in qs if q["answerable"]]
-        kinds = {
-            "answerable": [q for q in questions if q["answerable"]],
-            "adversarial": [q for q in questions if not q["answerable"]],
-            "about another article": other,
-        }
-        with tempfile.TemporaryDirectory() as place:
-            corpus = Path(place, "corpus")
-            corpus.mkdir()
-            (corpus / "article.txt").write_text(f"{title}\n\n{text}", "utf-8")
-            with _rag(corpus, Path(place), embeddings) as rag:
-                for kind, rows in kinds.items():
-                    for row in chance.sample(rows, min(count, len(rows))):
-                        answer = rag.ask(row["question"])
-                        asked[kind] += 1
-                        declined[kind] += answer.abstained
-                        if kind == "answerable" and not answer.abstained:
-                            right += any(gold in answer.text for gold in row["answers"])
-                            sentences += len(answer.sentences)
-    print(f"SQuAD 2.0, dev half, {len(articles)} articles: declined")
-    for kind in asked:
-        print(f"  {kind:24} {declined[kind]:4} of {asked[kind]} ({declined[kind] / asked[kind]:.1%})")
-    answered = asked["answerable"] - declined["answerable"]
-    print(f"  of the {answered} answerable and answered, {right / answered:.1%} hold the expected string, ", end="")
-    print(f"in {sentences / answered:.1f} sentences")
+# --- What is told of each set -----------------------------------------------------------------------------------------
 
 
-def _articles(folder: Path) -> Iterator[tuple[str, str, list[Row]]]:
-    """Title, text and questions of each article that has questions."""
-    paragraphs: dict[str, list[Row]] = defaultdict(list)
-    for row in _rows(folder / "corpus.jsonl"):
-        paragraphs[row["title"]].append(row)
-    questions: dict[str, list[Row]] = defaultdict(list)
-    for row in _rows(folder / "queries.jsonl"):
-        questions[row["passage"]].append(row)
-    for title, rows in paragraphs.items():
-        asked = [question for row in rows for question in questions[row["id"]]]
-        if asked:
-            yield title, "\n\n".join(" ".join(row["text"].split()) for row in rows), asked
+def sections(rows: Sequence[Row]) -> Iterator[Section]:
+    """The tables, each with its figures; of sets that were not asked, without rows."""
+    for text in ("retelling", "original"):
+        yield f"The article's {text}, dev questions", _article(_of(rows, set=f"article, {text}"))
+    asked = _of(rows, set="squad")
+    for title, seen in (("not seen in training", False), ("seen in training", True)):
+        part = [row for row in asked if (row.group not in NOT_TRAINED_ON) == seen]
+        yield f"SQuAD 2.0, dev half, article by article, {title}", _squad(part)
+    for protocol in ("all passages", "its own passage"):
+        asked = _of(rows, set=f"clapnq, {protocol}")
+        yield f"CLAP NQ, dev, each question asked of {protocol}", [*_declining(asked), *_citing(asked)]
+    yield "MTRAG-UN, conversations", _declining(_of(rows, set="mtrag"))
+    yield "RGB, documents that contradict each other", _rgb(_of(rows, set="rgb"))
+    yield "AttributionBench, dev, `rag.check`", _attribution(_of(rows, set="attribution"))
 
 
-def _rag(corpus: Path, place: Path, embeddings: MiniLM) -> Rag:
-    return Rag(Settings(corpus_dir=corpus, index_dir=place / "index", data_dir=place / "data"), embeddings=embeddings)
+def _article(rows: list[Row]) -> list[Figure]:
+    answerable, no = _of(rows, answerable=1), _of(rows, answerable=0)
+    return [
+        *(_mean(f"right, {kind}", "right", _of(rows, kind=kind)) for kind in _kinds(answerable)),
+        _mean("right, all answerable", "right", answerable),
+        *(_mean(f"declined, {kind.replace('_', ' ')}", "declined", _of(rows, kind=kind)) for kind in _kinds(no)),
+        _mean("declined, answerable", "declined", answerable),
+        _mean("cites the paragraphs that answer, of answers given", "gold cited", answerable),
+        Figure("AUROC of confidence", auroc, SURE, rows),
+        *_length(answerable),
+    ]
 
 
-def _rows(file: Path) -> list[Row]:
-    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+def _squad(rows: list[Row]) -> list[Figure]:
+    own = [row for row in rows if row.kind != "another article"]
+    answerable = _of(rows, kind="answerable")
+    return [
+        Figure("AUROC of confidence, mean over articles", over_groups(auroc), ("group", *SURE), own),
+        *(Figure(f"AUROC, {name}", auroc, SURE, _of(own, group=name)) for name in dict.fromkeys(r.group for r in own)),
+        _mean("holds the expected string, of answers given", "holds", answerable),
+        *(_mean(f"declined, {kind}", "declined", _of(rows, kind=kind)) for kind in _kinds(rows)),
+        _mean("false notices of conflict, of all questions", "notice", rows),
+        _mean("false notices of conflict, of answers given", "notice if given", rows),
+        *_length(answerable),
+    ]
+
+
+def _declining(rows: list[Row]) -> list[Figure]:
+    return [
+        Figure("AUROC of confidence", auroc, SURE, rows),
+        Figure("rightly declined where 10 % are wrongly", rightly_declined(0.1), SURE, rows),
+        _mean("declined, unanswerable", "declined", _of(rows, answerable=0)),
+        _mean("declined, answerable", "declined", _of(rows, answerable=1)),
+    ]
+
+
+def _citing(rows: list[Row]) -> list[Figure]:
+    measures, given = ("precision", "recall", "F1"), [row for row in rows if not row.values["declined"]]
+    return [
+        *(_mean(f"citation {name} by characters", f"citation {name}", rows) for name in measures),
+        _mean("citation F1 by characters, of answers given", "citation F1", given),
+        *_length(_of(rows, answerable=1)),
+    ]
+
+
+def _rgb(rows: list[Row]) -> list[Figure]:
+    shown = {"both values shown": "both shown", "right value shown": "right shown", "false value alone": "false alone"}
+    more = {"notice of conflict": "notice", "declined": "declined"}
+    return [*(_mean(name, column, rows) for name, column in (shown | more).items()), *_length(rows)]
+
+
+def _attribution(rows: list[Row]) -> list[Figure]:
+    sources, judged = dict.fromkeys(row.group for row in rows), ("true", "accepted")
+    return [
+        Figure("macro F1, mean over sources", over_groups(macro_f1), ("group", *judged), rows),
+        Figure("macro F1, all claims", macro_f1, judged, rows),
+        *(Figure(f"macro F1, {source}", macro_f1, judged, _of(rows, group=source)) for source in sources),
+        *(_mean(f"accepted, {kind}", "accepted", _of(rows, kind=kind)) for kind in _kinds(rows)),
+        *(
+            _mean(f"accepted, {kind}, {source}", "accepted", _of(rows, kind=kind, group=source))
+            for source in sources
+            for kind in _kinds(rows)
+        ),
+    ]
+
+
+def _length(rows: list[Row]) -> list[Figure]:
+    return [_mean("sentences an answer", "length", rows), _mean("characters an answer", "characters", rows)]
+
+
+def _mean(name: str, column: str, rows: Sequence[Row]) -> Figure:
+    return Figure(name, mean, (column,), rows)
+
+
+def _of(rows: Sequence[Row], answerable: int | None = None, **fields: str) -> list[Row]:
+    """The rows with these fields."""
+    found = [row for row in rows if all(getattr(row, name) == value for name, value in fields.items())]
+    return found if answerable is None else [row for row in found if row.values["answerable"] == answerable]
+
+
+def _kinds(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(row.kind for row in rows))
+
+
+# --- Printing ---------------------------------------------------------------------------------------------------------
+
+
+def _print(title: str, figures: list[Figure], before: dict[str, Row] | None) -> None:
+    if not figures:
+        return
+    changes = " change, on the same questions | 95 % interval |" if before else ""
+    print(f"\n**{title}**\n\n| | | 95 % interval | of |{changes}\n|---|---|---|---|{'---|---|' if before else ''}")
+    for figure in figures:
+        value, low, high, count = figure.value()
+        line = f"| {figure.name} | {_number(value)} | {_number(low)} to {_number(high)} | {count:,} |"
+        if before:
+            value, low, high, count = figure.value(before)
+            line += f" {_number(value, '+')} | {_number(low, '+')} to {_number(high, '+')} |" if count else " | |"
+        print(line, flush=True)
+
+
+def _print_invariants(rows: Sequence[Row]) -> None:
+    total = {
+        name: sum(row.values.get(name, 0) for row in rows) for name in dict.fromkeys(n for r in rows for n in r.values)
+    }
+    pairs = {
+        "citations that slice back": "citations",
+        "highlights within": "citations",
+        "sentences in place": "sentences",
+        "supported with all numbers": "supported",
+    }
+    said = {
+        "citations that slice back": "citations that are a slice of their document",
+        "highlights within": "highlights within their quote",
+        "sentences in place": "sentences where the answer's text has them",
+        "supported with all numbers": "supported sentences, each number of which stands in their quotes",
+    }
+    if not total.get("citations"):
+        return
+    print("\n**Without exception, over all that was asked**\n\n| | |\n|---|---|")
+    for name, whole in pairs.items():
+        print(f"| {said[name]} | {total[name]:,.0f} of {total[whole]:,.0f} |")
+    for row in rows:
+        broken = [name for name, whole in pairs.items() if row.values.get(name) != row.values.get(whole)]
+        if broken:
+            print(f"{row.id}: not all {', '.join(broken)}", file=sys.stderr)
+
+
+def _print_curves(rows: Sequence[Row]) -> None:
+    squad = [row for row in _of(rows, set="squad") if row.group in NOT_TRAINED_ON and row.kind != "another article"]
+    parts = {"SQuAD, not seen": squad, "CLAP NQ, all passages": _of(rows, set="clapnq, all passages")}
+    parts = {name: part for name, part in parts.items() if part}
+    if not parts:
+        return
+    heads = " | ".join(f"{name}: answerable | unanswerable" for name in parts)
+    print(f"\n**Declined below a confidence of**\n\n| | {heads} |\n|---|{'---|---|' * len(parts)}")
+    for lines in zip(*(curve(part) for part in parts.values()), strict=True):
+        shares = " | ".join(f"{wrongly:.1%} | {rightly:.1%}" for _, wrongly, rightly in lines)
+        print(f"| {lines[0][0]:g} | {shares} |")
+
+
+def _number(value: float, sign: str = "") -> str:
+    return format(value, f"{sign},.0f" if abs(value) >= 10 else f"{sign}.3f")
+
+
+def _read(file: Path) -> dict[str, Row]:
+    values: list[dict[str, Any]] = json.loads(file.read_text("utf-8"))["values"]
+    return {row["id"]: Row(**row) for row in values}
 
 
 if __name__ == "__main__":

@@ -1,52 +1,27 @@
-"""How often a claim that its sources support is accepted, and one that they do not support.
+"""AttributionBench's dev part: is a claim accepted that its sources support, and one that they do not?
 
-    python -m benchmarks.grounding [--claims N] [--set FOLDER]
-
-The set is AttributionBench's dev part (FOLDER/queries.jsonl: claim, references, supported); it is not shipped.
+One of the sets of benchmarks/answers.py: `python -m benchmarks.answers --sets attribution`.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import random
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Iterator
 
+from benchmarks.asking import Bench, Json, json_rows, told
+from benchmarks.figures import Row
 from rag import Rag, Settings
-from rag.answering.grounding import MIN_SUPPORT
-
-SET = Path(__file__).parents[2] / "shared" / "eval" / "attributionbench-dev"
 
 
-def main() -> None:
-    """Print the share of each kind that is accepted, and the macro F1 over both."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--claims", type=int, default=500)
-    parser.add_argument("--set", type=Path, default=SET)
-    options = parser.parse_args()
-    if not options.set.is_dir():
-        print(f"AttributionBench is not at {options.set}; give its folder with --set.")
-        return
-    rows = [json.loads(line) for line in (options.set / "queries.jsonl").read_text("utf-8").splitlines()]
-    rows = random.Random(1).sample(rows, min(options.claims, len(rows)))
-    with Rag(Settings()) as rag:
-        judged = [(bool(row["supported"]), rag.check(row["claim"], row["references"]).supported) for row in rows]
-    accepted = {truth: [said for real, said in judged if real is truth] for truth in (True, False)}
-    print(f"AttributionBench dev, {len(judged)} claims, sense from {MIN_SUPPORT}: accepted")
-    print(f"  supported      {sum(accepted[True])} of {len(accepted[True])} ({_share(accepted[True]):.0%})")
-    print(f"  not supported  {sum(accepted[False])} of {len(accepted[False])} ({_share(accepted[False]):.0%})")
-    print(f"  macro F1       {(_f1(judged, True) + _f1(judged, False)) / 2:.3f}")
-
-
-def _share(values: list[bool]) -> float:
-    return sum(values) / max(1, len(values))
-
-
-def _f1(judged: list[tuple[bool, bool]], kind: bool) -> float:
-    hit = sum(real is kind and said is kind for real, said in judged)
-    wrong = sum((real is kind) != (said is kind) for real, said in judged)
-    return 2 * hit / max(1, 2 * hit + wrong)
-
-
-if __name__ == "__main__":
-    main()
+def attribution(bench: Bench) -> Iterator[Row]:
+    """Each claim with the references that it came with, by `rag.check`."""
+    claims: dict[str, list[Json]] = defaultdict(list)
+    for row in json_rows(bench.shared / "eval" / "attributionbench-dev" / "queries.jsonl"):
+        claims[f"{row['src']} {row['supported']}"].append(row)
+    with Rag(Settings(), embeddings=bench.embeddings) as rag:
+        for name, rows in claims.items():
+            for row in told(f"attribution, {name}", bench.sample(f"attribution {name}", rows)):
+                support = rag.check(row["claim"], row["references"])
+                values = {"true": float(row["supported"]), "accepted": float(support.supported), "score": support.score}
+                kind = "supported" if row["supported"] else "not supported"
+                yield Row(f"attribution/{row['id']}", "attribution", row["src"], kind, values)
