@@ -80,8 +80,11 @@ def _asked(bench: Bench, name: str) -> list[Row]:
 
 def sections(rows: Sequence[Row]) -> Iterator[Section]:
     """The tables, each with its figures; of sets that were not asked, without rows."""
-    for text in ("retelling", "original"):
-        yield f"The article's {text}, dev questions", _article(_of(rows, set=f"article, {text}"))
+    texts = {text: _of(rows, set=f"article, {text}") for text in ("retelling", "original")}
+    if all(texts.values()):
+        yield "The article, dev questions, both texts", _article([row for asked in texts.values() for row in asked])
+    for text, asked in texts.items():
+        yield f"The article's {text}, dev questions", _article(asked)
     asked = _of(rows, set="squad")
     for title, seen in (("not seen in training", False), ("seen in training", True)):
         part = [row for row in asked if (row.group not in NOT_TRAINED_ON) == seen]
@@ -140,9 +143,17 @@ def _citing(rows: list[Row]) -> list[Figure]:
 
 
 def _rgb(rows: list[Row]) -> list[Figure]:
-    shown = {"both values shown": "both shown", "right value shown": "right shown", "false value alone": "false alone"}
-    more = {"notice of conflict": "notice", "declined": "declined"}
-    return [*(_mean(name, column, rows) for name, column in (shown | more).items()), *_length(rows)]
+    both, agreeing = _of(rows, kind="contradicting"), _of(rows, kind="agreeing")
+    return [
+        _mean("both values shown", "both shown", both),
+        _mean("right value shown", "right shown", both),
+        _mean("false value alone", "false alone", both),
+        _mean("notice of conflict", "notice", both),
+        _mean("notice of conflict, without the falsified documents", "notice", agreeing),
+        _mean("right value shown, without the falsified documents", "right shown", agreeing),
+        _mean("declined", "declined", both),
+        *_length(both),
+    ]
 
 
 def _attribution(rows: list[Row]) -> list[Figure]:
@@ -196,30 +207,21 @@ def _print(title: str, figures: list[Figure], before: dict[str, Row] | None) -> 
 
 
 def _print_invariants(rows: Sequence[Row]) -> None:
-    total = {
-        name: sum(row.values.get(name, 0) for row in rows) for name in dict.fromkeys(n for r in rows for n in r.values)
+    """What must hold without exception; on stderr the questions where it does not."""
+    told = {
+        ("citations that slice back", "citations"): "citations that are a slice of their document",
+        ("highlights within", "citations"): "highlights within their quote",
+        ("sentences in place", "sentences"): "sentences where the answer's text has them",
+        ("supported with all numbers", "supported"): "supported sentences whose numbers all stand in their quotes",
     }
-    pairs = {
-        "citations that slice back": "citations",
-        "highlights within": "citations",
-        "sentences in place": "sentences",
-        "supported with all numbers": "supported",
-    }
-    said = {
-        "citations that slice back": "citations that are a slice of their document",
-        "highlights within": "highlights within their quote",
-        "sentences in place": "sentences where the answer's text has them",
-        "supported with all numbers": "supported sentences, each number of which stands in their quotes",
-    }
-    if not total.get("citations"):
-        return
-    print("\n**Without exception, over all that was asked**\n\n| | |\n|---|---|")
-    for name, whole in pairs.items():
-        print(f"| {said[name]} | {total[name]:,.0f} of {total[whole]:,.0f} |")
+    asked = [row.values for row in rows if "citations" in row.values]
+    if asked:
+        print("\n**Without exception, over all that was asked**\n\n| | |\n|---|---|")
+        for (held, whole), name in told.items():
+            print(f"| {name} | {sum(v[held] for v in asked):,.0f} of {sum(v[whole] for v in asked):,.0f} |")
     for row in rows:
-        broken = [name for name, whole in pairs.items() if row.values.get(name) != row.values.get(whole)]
-        if broken:
-            print(f"{row.id}: not all {', '.join(broken)}", file=sys.stderr)
+        if broken := [name for (held, whole), name in told.items() if row.values.get(held) != row.values.get(whole)]:
+            print(f"{row.id}: not all are {'; '.join(broken)}", file=sys.stderr)
 
 
 def _print_curves(rows: Sequence[Row]) -> None:

@@ -52,7 +52,7 @@ class Bench:
         with tempfile.TemporaryDirectory() as name:
             place = Path(name)
             corpus = documents if isinstance(documents, Path) else _written(documents, place / "corpus")
-            folders = {"corpus_dir": corpus, "index_dir": place / "index", "data_dir": place / "data"}
+            folders: Json = {"corpus_dir": corpus, "index_dir": place / "index", "data_dir": place / "data"}
             with Rag(Settings(**folders, llm="extractive"), embeddings=self.embeddings, progress=_quiet) as rag:
                 rag.ingest()
                 yield rag
@@ -146,18 +146,20 @@ def mtrag(bench: Bench) -> Iterator[Row]:
 
 
 def rgb(bench: Bench) -> Iterator[Row]:
-    """RGB's counterfactual questions, each with an index of its own: right, falsified and unrelated documents."""
+    """RGB's counterfactual questions, each with an index of its own: right, falsified and unrelated documents.
+
+    And once more without the falsified ones (`sources`), where a notice of conflict is false.
+    """
     path = bench.shared / "eval" / "rgb-en-fact"
     texts = {row["id"]: row["text"] for row in json_rows(path / "corpus.jsonl")}
     for row in told("rgb", bench.sample("rgb", json_rows(path / "queries.jsonl"))):
-        names = [*row["positive"], *row["positive_wrong"], *row["negative"]]
-        with bench.rag({f"{name}.txt": texts[name] for name in names}) as rag:
-            answer = rag.ask(row["question"])
-            values = _values(rag, answer, True)
-        wanted = [text for one in row["answers"] for text in ([one] if isinstance(one, str) else one)]
-        right, false = (holds_expected(_shown(answer), answers) for answers in (wanted, [row["fake_answer"]]))
-        values |= {"right shown": right, "both shown": right * false, "false alone": (1 - right) * false}
-        yield Row(f"rgb/{row['id']}", "rgb", "rgb", "counterfactual", values)
+        agreeing = [f"{name}.txt" for name in (*row["positive"], *row["negative"])]
+        files = [*agreeing, *(f"{name}.txt" for name in row["positive_wrong"])]
+        with bench.rag({file: texts[file.removesuffix(".txt")] for file in files}) as rag:
+            for kind, sources in (("contradicting", None), ("agreeing", agreeing)):
+                answer = rag.ask(row["question"], sources=sources)
+                values = _values(rag, answer, True) | _contradiction(_shown(answer), row)
+                yield Row(f"rgb/{kind}/{row['id']}", "rgb", "rgb", kind, values)
 
 
 # --- Inside -----------------------------------------------------------------------------------------------------------
@@ -188,6 +190,13 @@ def _values(rag: Rag, answer: Answer, answerable: bool) -> dict[str, float]:
             "notice if given": values["notice"],
         }
     return {name: float(value) for name, value in values.items()}
+
+
+def _contradiction(shown: str, row: Json) -> dict[str, float]:
+    """Which of the two values is shown."""
+    right = [text for one in row["answers"] for text in ([one] if isinstance(one, str) else one)]
+    first, second = (holds_expected(shown, answers) for answers in (right, [row["fake_answer"]]))
+    return {"right shown": first, "both shown": first * second, "false alone": (1 - first) * second}
 
 
 def _shown(answer: Answer) -> str:
