@@ -195,14 +195,12 @@ def _kinds(rows: Sequence[Row]) -> list[str]:
 def _print(title: str, figures: list[Figure], before: dict[str, Row] | None) -> None:
     if not figures:
         return
-    changes = " change, on the same questions | 95 % interval |" if before else ""
-    print(f"\n**{title}**\n\n| | | 95 % interval | of |{changes}\n|---|---|---|---|{'---|---|' if before else ''}")
+    changes = " change | 95 % interval | of |" if before else ""
+    print(f"\n**{title}**\n\n| | | 95 % interval | of |{changes}\n|---|---|---|---|{'---|---|---|' if before else ''}")
     for figure in figures:
-        value, low, high, count = figure.value()
-        line = f"| {figure.name} | {_number(value)} | {_number(low)} to {_number(high)} | {count:,} |"
+        line = f"| {figure.name} | {_measured(*figure.value())} |"
         if before:
-            value, low, high, count = figure.value(before)
-            line += f" {_number(value, '+')} | {_number(low, '+')} to {_number(high, '+')} |" if count else " | |"
+            line += f" {_measured(*figure.value(before), sign='+')} |"
         print(line, flush=True)
 
 
@@ -235,6 +233,12 @@ def _print_curves(rows: Sequence[Row]) -> None:
     for lines in zip(*(curve(part) for part in parts.values()), strict=True):
         shares = " | ".join(f"{wrongly:.1%} | {rightly:.1%}" for _, wrongly, rightly in lines)
         print(f"| {lines[0][0]:g} | {shares} |")
+
+
+def _measured(value: float, low: float, high: float, count: int, sign: str = "") -> str:
+    """Three cells: the value, its interval, and of how many."""
+    found = [_number(number, sign) for number in (value, low, high)] if count else [""] * 3
+    return f"{found[0]} | {' to '.join(found[1:])} | {count:,}"
 
 
 def _number(value: float, sign: str = "") -> str:

@@ -42,9 +42,9 @@ class Bench:
     embeddings: MiniLM
 
     def sample(self, name: str, rows: Iterable[Json], limit: int | None = None) -> list[Json]:
-        """At most so many of the rows, the same at each run, whatever else is asked."""
-        rows, limit = list(rows), min((n for n in (self.limit, limit) if n), default=None)
-        return rows if limit is None or len(rows) <= limit else random.Random(name).sample(rows, limit)
+        """At most so many of the rows, whatever else is asked; a larger sample holds the smaller one."""
+        shuffled = random.Random(name).sample(rows := list(rows), len(rows))
+        return shuffled[: min(count for count in (self.limit, limit, len(rows)) if count is not None)]
 
     @contextmanager
     def rag(self, documents: Path | Mapping[str, str]) -> Iterator[Rag]:
