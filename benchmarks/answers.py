@@ -237,8 +237,9 @@ def _print_curves(rows: Sequence[Row]) -> None:
 
 def _measured(value: float, low: float, high: float, count: int, sign: str = "") -> str:
     """Three cells: the value, its interval, and of how many."""
-    found = [_number(number, sign) for number in (value, low, high)] if count else [""] * 3
-    return f"{found[0]} | {' to '.join(found[1:])} | {count:,}"
+    if not count:
+        return " | | 0"
+    return f"{_number(value, sign)} | {_number(low, sign)} to {_number(high, sign)} | {count:,}"
 
 
 def _number(value: float, sign: str = "") -> str:
