@@ -112,7 +112,7 @@ class Rag:
         hits = self._retrieve(generation, asked, sources)
         yield Retrieved(tuple(hits))
         reading = Reader(self._embedder, generation.lexical).read(asked, hits)
-        composition = Composition(Grounder(self._embedder), hits)
+        composition = Composition(Grounder(self._embedder), hits, self.settings.unsupported)
         yield from composition.add(self._answerer.answer(asked, hits, reading))
         yield Done(self._answer(asked, composition, hits, reading.confidence, started))
 
@@ -230,13 +230,14 @@ class Rag:
 
     @cached_property
     def _answerer(self) -> Answerer:
-        if self._llm is None and self.settings.llm == ExtractiveAnswerer.name:
-            return ExtractiveAnswerer(self._embedder)
+        spare = ExtractiveAnswerer(self._embedder)
+        if self._llm is None and self.settings.llm == spare.name:
+            return spare
         from rag.answering.llm import LLMAnswerer, chat_model, model_name
 
-        if self._llm is not None:
-            return LLMAnswerer(self._llm, model_name(self._llm))
-        return LLMAnswerer(chat_model(self.settings), self.settings.llm)
+        model = self._llm or chat_model(self.settings)
+        name = model_name(model) if self._llm else self.settings.llm
+        return LLMAnswerer(model, name, spare, self.settings.llm_context_tokens)
 
     def _question(self, text: str) -> str:
         """The question without what cannot be seen or printed."""
@@ -269,7 +270,8 @@ class Rag:
         text = f"{said('Not in the documents.', question.text)} {reason}" if declined else made.text
         sentences = () if declined else tuple(made.sentences)
         told = question.text, question.query, text, declined, reason, confidence
-        return Answer(*told, sentences, tuple(hits), self.model, time.perf_counter() - started)
+        by, took = made.model or self.model, time.perf_counter() - started
+        return Answer(*told, sentences, tuple(hits), by, took, note=made.note(question.text))
 
 
 def _in_its_spelling(query: str, generation: Generation) -> str:

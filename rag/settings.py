@@ -46,7 +46,11 @@ class Settings(BaseSettings):
     llm: str = Field(default="extractive", description="extractive, or a model such as openai:gpt-5-mini")
     llm_base_url: str | None = Field(default=None, description="the address of an OpenAI-compatible server")
     llm_api_key: SecretStr | None = Field(default=None, description="its key; without it, the provider's own variable")
-    llm_timeout_s: float = Field(default=60, gt=0, description="how long to wait for the model")
+    llm_timeout_s: float = Field(default=120, gt=0, description="how long to wait for the model, in two tries")
+    llm_context_tokens: int = Field(
+        default=6000, ge=1000, description="a longer prompt leaves the weakest passages out"
+    )
+    unsupported: Literal["mark", "drop"] = Field(default="mark", description="or drop: the LLM's unfounded sentences")
 
     host: str = Field(default="127.0.0.1", description="the address that the page listens on")
     port: int = Field(default=7860, ge=0, le=65535, description="the port that the page listens on")

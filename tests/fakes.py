@@ -50,6 +50,7 @@ class ScriptedModel(BaseChatModel):
     replies: list[str]
     asked: list[list[BaseMessage]] = Field(default_factory=list)
     error: Any = None
+    after: int = 0  # characters that are said before the error
     piece: int = 3
 
     @property
@@ -73,11 +74,13 @@ class ScriptedModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        if self.error is not None:
+        if self.error is not None and not self.after:
             raise self.error
         self.asked.append(messages)
         text = self.replies[(len(self.asked) - 1) % len(self.replies)]
         for at in range(0, len(text), self.piece):
+            if self.error is not None and at >= self.after:
+                raise self.error
             chunk = ChatGenerationChunk(message=AIMessageChunk(content=text[at : at + self.piece]))
             if run_manager:
                 run_manager.on_llm_new_token(text[at : at + self.piece], chunk=chunk)
@@ -85,11 +88,12 @@ class ScriptedModel(BaseChatModel):
 
 
 class OpenAIServer:
-    """A server on loopback that speaks the OpenAI protocol, streaming, and plays one reply."""
+    """A server on loopback that speaks the OpenAI protocol, streaming, and plays one reply; or never does."""
 
-    def __init__(self, reply: str, status: int = 200) -> None:
+    def __init__(self, reply: str, status: int = 200, hangs: bool = False) -> None:
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
+        self._closing = threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -97,7 +101,9 @@ class OpenAIServer:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 outer.requests.append(body)
                 outer.keys.append(self.headers.get("Authorization"))
-                if status != 200:
+                if hangs:
+                    outer._closing.wait(60)
+                elif status != 200:
                     self._send(status, "application/json", json.dumps({"error": {"message": "no such key"}}))
                 elif body.get("stream"):
                     pieces = [reply[at : at + 5] for at in range(0, len(reply), 5)]
@@ -127,6 +133,7 @@ class OpenAIServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._closing.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

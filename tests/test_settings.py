@@ -30,7 +30,9 @@ def test_names_of_hosts_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch)
     assert Settings().allowed_hosts == ("rag.example", "docs.example")
 
 
-@pytest.mark.parametrize("wrong", [{"corpus": "x"}, {"port": -1}, {"passages": 0}, {"llm_timeout_s": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"corpus": "x"}, {"port": -1}, {"passages": 0}, {"llm_timeout_s": 0}, {"unsupported": "hide"}]
+)
 def test_a_misspelt_or_impossible_setting_is_the_callers_mistake(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         Settings(**wrong)

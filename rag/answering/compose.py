@@ -5,73 +5,100 @@ The only maker of citations. What it says is supported was either copied from th
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
 from rag.answering.grounding import Grounder
+from rag.answering.markup import inert, is_material
+from rag.answering.phrases import said
 from rag.answering.types import Citation, Declined, Draft, Evidence, Said, Sentence
 from rag.retrieval.lexical import words
 from rag.retrieval.types import Hit
 
 _WORD = re.compile(r"[\w.,%'\u2019-]*\w%?")
 _MARKUP = re.compile(r"[*_`|]+")
+_EMPTY_LINE = re.compile(r"(?<=\n)[ \t]*(?:[-*+\u2022>|]|\d{1,3}[.)])[ \t|]*\n|(?<! ) +(?= $)")
 
 
 class Composition:
     """An answer in the making."""
 
-    def __init__(self, grounder: Grounder, hits: Sequence[Hit]) -> None:
+    def __init__(self, grounder: Grounder, hits: Sequence[Hit], unsupported: Literal["mark", "drop"] = "mark") -> None:
         self._grounder = grounder
         self._hits = hits
+        self._drops = unsupported == "drop"
+        self._failure = ""
+        self.model: str | None = None  # what made the answer, where it is not the answerer that was asked
+        self.declined: str | None = None  # the reason, once there is one
+        self._begin()
+
+    def _begin(self) -> None:
         self._cited: dict[tuple[str, int, int], Citation] = {}
+        self._gap = ""  # what stands before sentences that were left out
         self.text = ""
         self.sentences: list[Sentence] = []
-        self.declined: str | None = None  # the reason, once there is one
 
     def add(self, drafts: Iterable[Draft | Declined]) -> Iterator[Said]:
         """Check the drafts as they come; the sentences that may be shown, one by one.
 
-        Nothing is given out before a sentence is supported: an answer of which nothing holds is no answer.
+        Nothing is given out before a sentence is supported: an answer of which nothing holds is no answer. What was
+        given out stays, whatever follows; else a failed answerer's successor begins anew.
         """
-        held: list[Said] = []
+        held, holds, reason = list[Said](), False, ""
         for draft in drafts:
-            if isinstance(draft, Declined):
-                self.declined = draft.reason
-                return
-            held += self._place(draft)
-            if self._holds:
-                yield from held
-                held = []
-        if not self._holds:
-            self.declined = "The model gave an answer, but the documents bear out none of it."
+            if isinstance(draft, Draft):
+                held += self._place(draft)
+                if holds := holds or any(one.sentence.supported for one in held):
+                    yield from held
+                    held = []
+                none = "The model gave an answer, but the documents bear out none of it."
+                reason = "No passage comes close enough to the question." if draft.evidence else none
+                continue
+            reason = draft.reason
+            self._failure = reason if draft.successor else self._failure
+            if holds or not draft.successor:
+                break
+            self._begin()
+            held, self.model = [], draft.successor
+        self.declined, self._gap = None if holds else reason, ""
 
-    @property
-    def _holds(self) -> bool:
-        return any(sentence.supported for sentence in self.sentences)
+    def note(self, question: str) -> str:
+        """What went wrong on the way, in words for the user; "" when nothing did."""
+        told = "This answer was made without it." if self.model else "The answer ends there."
+        return f"{self._failure} {said(told, question)}" if self._failure else ""
 
     def _place(self, draft: Draft) -> list[Said]:
-        self.text += draft.lead if self.text else draft.lead.lstrip()
-        if not draft.text:
+        text, evidence = inert(draft.text).strip(), self._evidence(draft) if draft.text else []
+        lead = f"{self._gap}{draft.lead}" if self.text else f"\n{self._gap}{draft.lead}"
+        lead = inert(_EMPTY_LINE.sub("", lead if draft.text else f"{lead}\n"))
+        if draft.text and not (text and (evidence or not (self._drops or draft.evidence))):
+            self._gap = lead
             return []
-        evidence = self._evidence(draft)
+        self._gap = ""
+        if self.text.endswith("]") and text.startswith(("(", "[", ":")):
+            lead = lead or " "  # else our mark would become the text of a link
+        self.text += lead if self.text else lead.lstrip()
+        if not text:
+            self.text = self.text.rstrip()
+            return []
         start = len(self.text)
-        citations = tuple(self._cite(draft.text, found) for found in evidence)
+        citations = tuple(self._cite(text, found) for found in evidence)
         marks = "".join(f"[{number}]" for number in dict.fromkeys(c.number for c in citations))
-        self.text += f"{draft.text} {marks}" if marks else draft.text
-        self.sentences.append(Sentence(draft.text, start, start + len(draft.text), citations, bool(citations)))
+        self.text += f"{text} {marks}" if marks else text
+        self.sentences.append(Sentence(text, start, start + len(text), citations, bool(citations)))
         return [Said(self.sentences[-1], self.text)]
 
     def _evidence(self, draft: Draft) -> list[Evidence]:
         """What bears the draft out: its own claim if it is a copy; else what the grounder finds where it points, or
         anywhere among the hits, since models misnumber.
         """
-        copied = [found for found in draft.evidence if " ".join(found.text.split()) == draft.text]
-        if copied:
-            return copied
-        claim = _MARKUP.sub("", draft.text)
-        pointed = [self._hits[n - 1] for n in draft.cited if 1 <= n <= len(self._hits)]
-        found = [evidence for hit in pointed if (evidence := self._grounder.ground(claim, [hit]))]
-        if not found and (evidence := self._grounder.ground(claim, self._hits)):
-            found = [evidence]
-        return found
+        found = [found for found in draft.evidence if " ".join(found.text.split()) == draft.text]
+        if not found:
+            claim = _MARKUP.sub("", inert(draft.text))
+            pointed = [self._hits[n - 1] for n in draft.cited if 1 <= n <= len(self._hits)]
+            found = [evidence for hit in pointed if (evidence := self._grounder.ground(claim, [hit]))]
+            if not found and (evidence := self._grounder.ground(claim, self._hits)):
+                found = [evidence]
+        return [evidence for evidence in found if is_material(evidence)]
 
     def _cite(self, claim: str, found: Evidence) -> Citation:
         hit, quote = found.hit, found.text

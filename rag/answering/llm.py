@@ -4,18 +4,19 @@ What the model writes is cut into sentences here; whether they are true is not d
 """
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import Runnable
 
-from rag.answering.lexicon import texts
-from rag.answering.prompts import numbered
+from rag.answering.lexicon import patterns, texts
+from rag.answering.prompts import numbered, recent, tokens
 from rag.answering.segments import Segmenter
-from rag.answering.types import Declined, Draft, History, Question, Reading
+from rag.answering.types import Answerer, Declined, Draft, History, Question, Reading
 from rag.errors import ConfigError, ModelError, ModelTimeout, ModelUnavailable
 from rag.retrieval.lexical import words
 from rag.retrieval.types import Hit
@@ -28,23 +29,29 @@ _PROMPT = ChatPromptTemplate.from_messages(
     [("system", _TEXTS["system"]), MessagesPlaceholder("history"), ("human", _TEXTS["user"])]
 ).partial(not_found=_TEXTS["not_found"])
 _RESOLVING = ChatPromptTemplate.from_messages([("system", _TEXTS["resolve"]), ("human", _TEXTS["follow_up"])])
-_MAX_HISTORY = 6  # turns that the model is shown
 _MAX_RESOLVED_CHARS = 600  # longer is no question
 _MAX_REPLY_CHARS = 20_000  # a model that repeats itself without end is left there
-_THINKING, _THOUGHT = "<think>", "</think>"  # some models write what they think before what they say
+_UNSPOKEN = patterns("unspoken")
 
 
 class LLMAnswerer:
-    """Any LangChain chat model, told to answer from numbered passages and to cite them."""
+    """Any LangChain chat model, told to answer from numbered passages and to cite them.
 
-    def __init__(self, model: BaseChatModel, name: str) -> None:
+    Where it fails, `spare` answers. LangChain's own `with_fallbacks` hands the same prompt to another model, and can
+    be given as `model`; an answerer without a model needs the hits instead, and the reader a word about the change.
+    """
+
+    def __init__(self, model: BaseChatModel, name: str, spare: Answerer, max_tokens: int) -> None:
         self.name = name
+        self._spare = spare
+        self._max_tokens = max_tokens  # of a prompt
         self._chain = _PROMPT | model
         self._resolver = _RESOLVING | model
 
     def resolve(self, question: str, history: History) -> str:
         """The question, and in brackets as the model says it in full; "" where that is of no use. One short call."""
-        turns = [f"{turn['role']}: {turn['content']}" for turn in history[-_MAX_HISTORY:]]
+        room = self._max_tokens - tokens(_TEXTS["resolve"] + _TEXTS["follow_up"] + question)
+        turns = [f"{turn['role']}: {turn['content']}" for turn in recent(history, room)]
         pieces = _spoken(self._pieces(self._resolver, question=question, conversation="\n".join(turns)))
         try:
             said = "".join(islice(pieces, _MAX_RESOLVED_CHARS))  # a model that repeats itself without end is left there
@@ -58,32 +65,42 @@ class LLMAnswerer:
         return question if words(whole) == words(question) else f"{question} [{whole}]"
 
     def answer(self, question: Question, hits: Sequence[Hit], reading: Reading) -> Iterator[Draft | Declined]:
-        """The model's sentences as it writes them, or that it found no answer; ModelError where the model fails."""
+        """The model's sentences as it writes them, or that it found no answer; the spare's where the model fails."""
         if not hits:
             yield Declined("No passage was found.")
             return
-        said = False
+        try:
+            yield from self._said(question, hits)
+        except ModelError as error:
+            yield Declined(str(error), self._spare.name)
+            yield from self._spare.answer(question, hits, reading)
+
+    def _said(self, question: Question, hits: Sequence[Hit]) -> Iterator[Draft | Declined]:
+        """What the model says, each sentence once; last, that it found nothing, for the case that none of it holds."""
+        said, reason = set[str](), ""
         for draft in self._drafts(question, hits):
-            if not said and draft.text.strip(" .*_\"'`").upper().startswith(_TEXTS["not_found"]):
-                yield Declined("The model found no answer in the passages.")
-                return
-            said = said or bool(draft.text)
-            yield draft
-        if not said:
-            yield Declined("The model gave no answer.")
+            told = (draft.lead + draft.text).strip(" \n.*_\"'`#>-")
+            if told.upper().startswith(_TEXTS["not_found"]) or _TEXTS["not_found"] in told:
+                reason = "The model found no answer in the passages."
+                if not said:
+                    break
+            elif draft.text not in said:
+                yield draft
+                said |= {draft.text} - {""}
+        if reason or not said:
+            yield Declined(reason or "The model gave no answer.")
 
     def _drafts(self, question: Question, hits: Sequence[Hit]) -> Iterator[Draft]:
         segmenter, left = Segmenter(), _MAX_REPLY_CHARS
-        history = [(turn["role"], turn["content"]) for turn in question.history[-_MAX_HISTORY:]]
-        values = {"passages": numbered(hits), "question": question.text, "history": history}
-        for piece in _spoken(self._pieces(self._chain, **values)):
+        room = self._max_tokens - tokens(_TEXTS["system"] + _TEXTS["user"] + question.text)
+        history = [(turn["role"], turn["content"]) for turn in recent(question.history, room // 3)]
+        passages = numbered(hits, room - sum(tokens(content) for _, content in history))
+        for piece in _spoken(self._pieces(self._chain, passages=passages, question=question.text, history=history)):
             yield from segmenter.feed(piece[:left])
             left -= len(piece)
             if left <= 0:
-                break
+                return
         yield from segmenter.flush()
-        if segmenter.tail:
-            yield Draft("", lead=segmenter.tail)
 
     def _pieces(self, chain: Runnable[Any, Any], **values: Any) -> Iterator[str]:
         try:
@@ -97,12 +114,12 @@ def chat_model(settings: Settings) -> BaseChatModel:
     """The chat model that the settings name, or a ConfigError: no such provider, no package, or no key."""
     from langchain.chat_models import init_chat_model
 
-    given = {"base_url": settings.llm_base_url, "api_key": settings.llm_api_key}
-    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if settings.llm_base_url and settings.llm_api_key is None:
-        options["api_key"] = "none"  # local servers ask for none, but the client insists on one
+    key = settings.llm_api_key or ("none" if settings.llm_base_url else None)  # local servers ask for none, clients do
+    named = ("base_url", settings.llm_base_url), ("api_key", key)
+    options: dict[str, Any] = {name: value for name, value in named if value is not None}
     try:
-        options |= {"timeout": settings.llm_timeout_s, "max_retries": 2, "temperature": 0}
+        # clients try again after a timeout too: both tries together take as long as was set
+        options |= {"timeout": settings.llm_timeout_s / 2, "max_retries": 1, "temperature": 0}
         model: BaseChatModel = init_chat_model(settings.llm, **options)
         return model
     except ImportError as error:
@@ -119,22 +136,25 @@ def chat_model(settings: Settings) -> BaseChatModel:
 
 
 def _spoken(pieces: Iterator[str]) -> Iterator[str]:
-    """A reply without the thoughts in front of it; a reply that is nothing but thoughts is empty."""
-    held = ""
-    for piece in pieces:
+    """What a model says to the user: without thoughts, calls of tools and marks of control, wherever they stand."""
+    held, end = "", None  # what is not decided yet; the end of the block that is open
+    for piece in chain(filter(None, pieces), [""]):
         held += piece
-        begun = held.lstrip()
-        if begun.startswith(_THINKING):
-            if _THOUGHT not in begun[-len(piece) - len(_THOUGHT) :]:
-                continue
-            held = begun.partition(_THOUGHT)[2].lstrip()
-        elif _THINKING.startswith(begun):
+        while found := (end or _UNSPOKEN["block"]).search(held):
+            if end:
+                end = None
+            else:
+                yield _UNSPOKEN["mark"].sub("", held[: found.start()])
+                named = re.compile(rf"</{found['tag']}\s*>", re.IGNORECASE)
+                end = named if found["tag"] else _UNSPOKEN["end"]
+            held = held[found.end() :]
+        if end:
+            held = held[-60:]  # no mark is longer
             continue
-        yield held
-        yield from pieces
-        return
-    if not held.lstrip().startswith(_THINKING):
-        yield held
+        begun = _UNSPOKEN["begun"].search(held) if piece else None
+        cut = begun.start() if begun else len(held)
+        yield _UNSPOKEN["mark"].sub("", held[:cut])
+        held = held[cut:]
 
 
 def _translated(error: Exception, name: str) -> ModelError:

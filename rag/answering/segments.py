@@ -16,7 +16,11 @@ _ROW = rf"{_NUMBERS}(?:\s*[,;]\s*{_NUMBERS})*"  # "[1]", "[1, 2]", "[1], [2]", a
 _MARK = re.compile(rf"(?<!\s)\s*(?:{_ROW}|\(\s*{_ROW}\s*\))")  # never tried again from within the space
 _TARGET = re.compile(r"\]\([^()]*\)")  # where a mark that is a link leads
 _LEAD = re.compile(r"[ \t]*(?:(?:[-*+\u2022]|\d{1,3}[.)])[ \t]+|>[ \t]?|\|[ \t]*)*")
-_HEADING = re.compile(r"[ \t]*#{1,6}[ \t]|[ \t]*\*\*[^*]+\*\*:?[ \t]*$")
+# A line that ends like a sentence is a claim, however large or bold it is written.
+_HEADING = re.compile(
+    r"[ \t]*(?:#{1,6}[ \t](?!.*[.!\u3002\uff01][*_]*[ \t]*$)|\*\*[^*]*[^*.!\u3002\uff01]\*\*:?[ \t]*$)"
+)
+_HEADING_BEGUN = re.compile(r"[ \t]*(?:#{1,6}[ \t]|\*\*[^*]*\*{0,2}:?[ \t]*$)")
 _NO_WORDS = re.compile(r"[\W_]*$")
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 _TABLE_HEAD = re.compile(r"[ \t]*\|[^\d]*\|[ \t]*$")  # a row without figures; with the rule below it, a table's head
@@ -43,7 +47,7 @@ class Segmenter:
         while "\n" in self._held:
             line, self._held = self._held.split("\n", 1)
             yield from self._line(line, "\n")
-        if not (self._block or "|" in self._held or "`" in self._held or _HEADING.match(self._held)):
+        if not (self._block or "|" in self._held or "`" in self._held or _HEADING_BEGUN.match(self._held)):
             self._held = yield from self._complete(self._held)
 
     def flush(self) -> Iterator[Draft]:
@@ -53,11 +57,8 @@ class Segmenter:
         yield from self._release_head()
         if self._block:
             yield self._draft(self._block, "")
-
-    @property
-    def tail(self) -> str:
-        """What stands after the last sentence, such as the end of a table row."""
-        return self._lead.rstrip()
+        if tail := self._lead.rstrip():  # such as the end of a table row
+            yield Draft("", lead=tail)
 
     def _line(self, line: str, end: str) -> Iterator[Draft]:
         if self._block or _FENCE.match(line):

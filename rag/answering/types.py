@@ -73,9 +73,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """An answerer's word that the passages do not answer, and why, in words for the user."""
+    """An answerer's word that the passages do not answer, or that it failed, and why, in words for the user."""
 
     reason: str
+    successor: str = ""  # where it failed, the name of the answerer whose answer follows
 
 
 class Answerer(Protocol):
@@ -88,7 +89,7 @@ class Answerer(Protocol):
         ...
 
     def answer(self, question: Question, hits: Sequence[Hit], reading: Reading) -> Iterator[Draft | Declined]:
-        """The sentences of the answer one by one, or one Declined."""
+        """The sentences of the answer one by one, or one Declined; after one with a successor, the successor's."""
         ...
 
 
@@ -141,8 +142,9 @@ class Answer:
     confidence: float  # in [0, 1]: how likely the documents answer the question
     sentences: tuple[Sentence, ...]
     hits: tuple[Hit, ...]  # all that was considered, best first
-    model: str
+    model: str  # what made it
     seconds: float
+    note: str = ""  # what went wrong on the way, in words; "" when nothing did
 
     @property
     def citations(self) -> tuple[Citation, ...]:

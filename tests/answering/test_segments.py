@@ -30,8 +30,7 @@ SAMPLES = [
 def drafts(pieces: list[str]) -> list[Draft]:
     segmenter = Segmenter()
     found = [draft for piece in pieces for draft in segmenter.feed(piece)]
-    found += segmenter.flush()
-    return [*found, Draft("", lead=segmenter.tail)] if segmenter.tail else found
+    return found + list(segmenter.flush())
 
 
 @given(st.sampled_from(SAMPLES), st.lists(st.integers(1, 9), min_size=1, max_size=60))

@@ -192,11 +192,16 @@ def test_what_is_wrong_is_told_in_one_line(
 
 
 @pytest.mark.slow
-def test_a_model_server_that_refuses_is_told_in_one_line(run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_server_that_refuses_is_told_below_the_answer_that_was_made_without_it(
+    run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with OpenAIServer("no", status=500) as server:
         monkeypatch.setenv("RAG_LLM_BASE_URL", server.base_url)
         done = run("ask", QUESTION, "--llm", "openai:local")
-    assert done.status == 1 and "rag: The model openai:local failed" in done.err
+        answer = run("ask", QUESTION, "--llm", "openai:local", "--json").json
+    assert done.status == 0 and "14 berths. [1]" in done.out
+    assert "The model openai:local failed" in done.err and done.err.strip().endswith("This answer was made without it.")
+    assert answer["model"] == "extractive" and str(answer["note"]).startswith("The model openai:local failed")
 
 
 def test_a_wrong_variable_is_named(run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -180,6 +181,12 @@ def test_an_abstention_is_told_apart_and_gives_its_reason() -> None:
     assert ("class", "reply declined") in outline.attributes
     assert "The documents do not say." in outline.texts["reply declined"]
     assert "Nothing was found." in outline.texts["reply declined"]
+
+
+def test_what_went_wrong_on_the_way_stands_below_the_answer_and_is_not_said() -> None:
+    html = html_of(replace(answer(("One.", (cited(1),))), note="The model <m> failed."))
+    assert Outline(html).texts["note"] == "The model <m> failed."
+    assert render.plain(html) == "One. [1]"
 
 
 def test_plain_gives_back_what_was_asked_and_said() -> None:

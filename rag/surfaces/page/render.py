@@ -59,7 +59,8 @@ def reply(
     """
     kind = "reply declined" if answer.abstained else "reply"
     untold = answer.abstained and answer.reason and answer.reason not in answer.text
-    note = f'<p class="note">{escape(answer.reason)}</p>' if untold else ""
+    told = (answer.reason if untold else "", answer.note)
+    note = "".join(f'<p class="note">{escape(one)}</p>' for one in told if one)
     cards = "".join(source(citation, turn, *passage(citation)) for citation in answer.citations)
     sources = f'<div class="sources">{cards}</div>' if cards else ""
     said = _searched(answer) + _said(answer, turn, markdown) + note + ("" if done else _MORE)

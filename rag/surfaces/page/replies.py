@@ -59,7 +59,8 @@ class Replies:
 
     def _shown(self, answer: Answer, turn: int, *, done: bool) -> str:
         passage = partial(self._around, answer.hits)
-        return render.reply(answer, turn, passage, markdown=self._rag.model != "extractive", done=done)
+        written = (answer.model or self._rag.model) != "extractive"
+        return render.reply(answer, turn, passage, markdown=written, done=done)
 
     def _around(self, hits: Sequence[Hit], citation: Citation) -> tuple[str, str]:
         """What stands before and after the quote: the rest of its passage, or else of its surroundings."""
