@@ -14,15 +14,17 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakKeyDictionary
 
 from rag.answering.compose import Composition
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.followup import condense
 from rag.answering.grounding import Grounder
-from rag.answering.intent import intent_of, visible
+from rag.answering.intent import intent_of, sides_of, visible
 from rag.answering.phrases import said
 from rag.answering.reading import Reader
-from rag.answering.starters import small_talk, starters
+from rag.answering.sides import lacking, read_sides, retrieve
+from rag.answering.starters import Suggester, small_talk
 from rag.answering.types import Answer, Answerer, Done, Event, History, Question, Retrieved, Searching, Support, Turn
 from rag.errors import CorpusError
 from rag.retrieval.embedding import Embedder, local_embeddings
@@ -71,6 +73,7 @@ class Rag:
         self._embedder = Embedder(embeddings or local_embeddings(self.settings))
         told = progress or (lambda what, done, total: log.info("%s: %d of %d", what, done, total))
         self._keeper = Keeper(self.settings, self._embedder, told)
+        self._tried: WeakKeyDictionary[Generation, dict[str, bool]] = WeakKeyDictionary()
 
     def __enter__(self) -> Self:
         return self
@@ -97,9 +100,8 @@ class Rag:
         _check_sources(generation, sources)
         intent = intent_of(text, bool(turns))
         if intent not in ("fact", "overview"):
-            yield Searching(text)
-            yield Retrieved(())
-            reply = small_talk(text, intent, starters(generation, self._keeper.corpus.path))
+            yield from (Searching(text), Retrieved(()))
+            reply = small_talk(text, intent, self._suggester(generation).starters(self._keeper.corpus.path))
             yield Done(Answer(text, text, reply, False, "", 0.0, (), (), self.model, time.perf_counter() - started))
             return
         if intent == "overview":
@@ -107,14 +109,16 @@ class Rag:
         else:
             whole = self._resolved(text, turns, generation)
             alone = "" if whole == text else _in_its_spelling(text, generation)
-            asked = Question(text, _in_its_spelling(whole, generation), "fact", turns, alone)
+            query = _in_its_spelling(whole, generation)
+            asked = Question(text, query, "fact", turns, alone, () if alone else sides_of(query))
         yield Searching(asked.query)
-        hits = self._retrieve(generation, asked, sources)
+        hits = retrieve(self._retriever(generation), asked, self.settings.passages, sources)
         yield Retrieved(tuple(hits))
-        reading = Reader(self._embedder, generation.lexical).read(asked, hits)
+        reading = read_sides(Reader(self._embedder, generation.lexical), asked, hits)
         composition = Composition(Grounder(self._embedder), hits, self.settings.unsupported)
-        yield from composition.add(self._answerer.answer(asked, hits, reading))
-        yield Done(self._answer(asked, composition, hits, reading.confidence, started))
+        yield from composition.add(lacking(asked, hits) or self._answerer.answer(asked, hits, reading))
+        answer = self._answer(asked, composition, hits, reading.confidence, started)
+        yield Done(replace(answer, suggestions=self._suggester(generation).near(answer, turns)))
 
     def search(
         self, query: str, k: int = 5, history: History = (), sources: Collection[str] | None = None
@@ -195,7 +199,7 @@ class Rag:
 
     def starters(self) -> tuple[str, ...]:
         """Three questions to begin with, about the documents."""
-        return starters(self._keeper.ready(), self._keeper.corpus.path)
+        return self._suggester(self._keeper.ready()).starters(self._keeper.corpus.path)
 
     def health(self) -> dict[str, Any]:
         """Whether there is an index to serve, and its size; never builds one."""
@@ -257,11 +261,9 @@ class Rag:
     def _retriever(self, generation: Generation) -> HybridRetriever:
         return HybridRetriever(generation, matching(generation, self._embedder), self._reranker)
 
-    def _retrieve(self, generation: Generation, question: Question, sources: Collection[str] | None) -> list[Hit]:
-        retriever = self._retriever(generation)
-        if question.kind == "overview":
-            return retriever.outline(sources)
-        return retriever.search(question.query, self.settings.passages, sources)
+    def _suggester(self, generation: Generation) -> Suggester:
+        plain = HybridRetriever(generation, matching(generation, self._embedder))  # a reranker would take too long
+        return Suggester(generation, plain, self._embedder, self._tried.setdefault(generation, {}))
 
     def _answer(
         self, question: Question, made: Composition, hits: Sequence[Hit], confidence: float, started: float

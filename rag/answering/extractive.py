@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from rag.answering.lexicon import patterns
 from rag.answering.phrases import said
 from rag.answering.types import Declined, Draft, Evidence, History, Question, Reading, ScoredSentence
 from rag.retrieval.embedding import Embedder
@@ -16,8 +17,10 @@ _MAX_BEHIND = 4.0  # a further sentence may score this much below the best one
 # (benchmarks/answers.py); of the adversarial ones, which this reading cannot tell from answerable, 2 %.
 MIN_CONFIDENCE = 0.083
 _LEAD_BONUS = 0.05  # for an overview, a section's first sentence is more often its point
-_DANGLING = re.compile(r"(?:it|its|he|his|she|her|they|their|this|these|those|both|one|by|but|and|so|also)\b", re.I)
-_DANGLING_COST = 0.15  # and one that begins with what it does not name is hard to read alone
+_LEANS = patterns("overview")["leans"]
+_WHOLE = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u201d\u2019)\]*_]*$")
+_LONG = 300  # characters
+_HARD_COST = 0.15  # for a sentence that leans on what it does not name, is cut off, or long
 
 
 class ExtractiveAnswerer:
@@ -49,8 +52,13 @@ class ExtractiveAnswerer:
         whole = self._embedder.query(hit.passage.embedding_text)
         nearness = self._embedder.sentences(texts) @ whole
         nearness[0] += _LEAD_BONUS
-        nearness -= _DANGLING_COST * np.array([bool(_DANGLING.match(text)) for text in texts])
+        nearness -= _HARD_COST * np.array([hardness(text) for text in texts])
         return _draft(Evidence(hit, hit.sentences[int(np.argmax(nearness))]), "\n")
+
+
+def hardness(text: str) -> int:
+    """How hard a sentence is to read alone, from 0 to 3."""
+    return bool(_LEANS.match(text)) + (not _WHOLE.search(text)) + (len(text) > _LONG)
 
 
 def _chosen(reading: Reading) -> list[ScoredSentence]:

@@ -5,10 +5,12 @@ import unicodedata
 from typing import Literal, get_args
 
 from rag.answering.lexicon import patterns
+from rag.retrieval.lexical import words
 
 Intent = Literal["greeting", "thanks", "system", "overview", "fact"]
 
 _PATTERNS = patterns("intent")
+_OF_PARTS = [pattern for name, pattern in _PATTERNS.items() if name.startswith("part_")]
 _LEANS_BACK = re.compile(r"\bhow do(?:es)? (?:this|it) work$")  # in a conversation, a question about what was said
 _PUNCTUATION = re.compile("[!?.,~\u3002\uff0c\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]+")  # and emoji
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # a terminal's colour codes
@@ -30,3 +32,11 @@ def intent_of(message: str, begun: bool = False) -> Intent:
     if begun and _LEANS_BACK.search(plain):
         return "fact"
     return next((kind for kind in get_args(Intent) if kind != "fact" and _PATTERNS[kind].fullmatch(plain)), "fact")
+
+
+def sides_of(message: str) -> tuple[str, ...]:
+    """The two that a message asks to compare, or the one that it asks to be told of; () for other messages."""
+    found = (pattern.fullmatch(message.strip(" ?!.\u3002\uff1f")) for pattern in _OF_PARTS)
+    sides = next((match.groups() for match in found if match), ())
+    bare = tuple(side.strip(" \"'\u2018\u2019\u201c\u201d") for side in sides)
+    return bare if all(words(side) for side in bare) else ()

@@ -1,4 +1,4 @@
-"""The patterns, words and texts of this layer, as lexicon.toml has them."""
+"""The patterns, words and texts of this layer, as lexicon.toml has them, or another file beside it."""
 
 import re
 import tomllib
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 @cache
-def texts(table: str) -> dict[str, str]:
+def texts(table: str, file: str = "lexicon") -> dict[str, str]:
     """A table of texts by name."""
-    return _tables()[table]
+    return _tables(file)[table]
 
 
 def word_set(name: str) -> frozenset[str]:
@@ -17,12 +17,14 @@ def word_set(name: str) -> frozenset[str]:
     return frozenset(_tables()["words"][name].split())
 
 
-def patterns(table: str) -> dict[str, re.Pattern[str]]:
+def patterns(table: str, file: str = "lexicon") -> dict[str, re.Pattern[str]]:
     """The patterns of a table by name, whatever the case, those that others name in braces put in their place."""
     made: dict[str, str] = {}
-    for name, alternatives in _tables()[table].items():
+    for name, alternatives in _tables(file)[table].items():
         joined = "|".join(alternatives)
-        made[name] = re.sub(r"\{([a-z_]+)\}", lambda part: made[part[1]], f"(?:{joined})")
+        made[name] = re.sub(
+            r"\{([a-z_]+)\}", lambda part: made.get(part[1]) or "|".join(_tables(file)[part[1]]), f"(?:{joined})"
+        )
     return {name: re.compile(pattern, re.IGNORECASE) for name, pattern in made.items()}
 
 
@@ -32,5 +34,5 @@ def values(table: str) -> dict[str, float]:
 
 
 @cache
-def _tables() -> dict[str, dict[str, str]]:
-    return tomllib.loads(Path(__file__).with_name("lexicon.toml").read_text("utf-8"))
+def _tables(file: str = "lexicon") -> dict[str, dict[str, str]]:
+    return tomllib.loads(Path(__file__).with_name(f"{file}.toml").read_text("utf-8"))

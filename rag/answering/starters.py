@@ -1,17 +1,37 @@
-"""What is said when nothing was asked: one line, and three questions that the documents answer."""
+"""Questions that the documents answer, to begin with or to go on with, and what is said when nothing was asked."""
 
 import json
 import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
-from rag.answering.intent import Intent
+from rag.answering.extractive import ExtractiveAnswerer
+from rag.answering.intent import Intent, sides_of
 from rag.answering.phrases import said
+from rag.answering.questions import questions
+from rag.answering.reading import Reader
+from rag.answering.sides import read_sides, retrieve
+from rag.answering.types import Answer, Draft, Evidence, History, Question
+from rag.documents.types import Span
+from rag.retrieval.embedding import Embedder
 from rag.retrieval.generation import Generation
+from rag.retrieval.lexical import words
+from rag.retrieval.retriever import HybridRetriever
+from rag.retrieval.types import Hit
 
 log = logging.getLogger(__name__)
 
 FILE = ".starters.json"  # in the corpus folder: {source: [question, ...]}, for those who want to choose them
 _COUNT = 3
+_SAMPLE = 60  # passages that starters are made from, of however many there are
+_NEAR = 8  # hits of an answer that further questions are made from
+_TRIED = 8  # questions at a time; each costs, once, a search and the reading of _READ passages
+_READ = 3
+_SECONDS, _STARTING_SECONDS = 0.2, 4.0  # after which no more are tried: an embedding model may be slow, or far away
+_ASKED = 'What is said about "{}"?'
 _OPENINGS: dict[Intent, str] = {
     "greeting": "Hello. Ask a question about the documents, for example:",
     "thanks": "You are welcome. There is more to ask, for example:",
@@ -25,17 +45,61 @@ def small_talk(message: str, intent: Intent, questions: tuple[str, ...]) -> str:
     return " ".join([said(_OPENINGS[intent], message), *(f"\u201c{question}\u201d" for question in questions)])
 
 
-def starters(generation: Generation, corpus: Path) -> tuple[str, ...]:
-    """Three questions: those written down for the documents that are there, else made from their headings."""
-    written = _written(corpus / FILE)
-    chosen = [question for source in generation.documents for question in written.get(source, ())]
-    places = dict.fromkeys((p.title, p.section) for p in generation.passages)
-    made = (_about(title, section.split(" > ")[-1]) for title, section in places)
-    return tuple(dict.fromkeys([*chosen, *made]))[:_COUNT]
+@dataclass(frozen=True, slots=True)
+class Suggester:
+    """Suggests questions about one generation, each found to be answered with the sentence it was made from."""
+
+    generation: Generation
+    retriever: HybridRetriever
+    embedder: Embedder
+    answered: dict[str, bool]  # the questions that were tried
+
+    def starters(self, corpus: Path) -> tuple[str, ...]:
+        """Three questions: those written down for the documents that are there, else made from places far apart."""
+        written, passages = _written(corpus / FILE), self.generation.passages
+        chosen = [question for source in self.generation.documents for question in written.get(source, ())]
+        places = passages[:: len(passages) // _SAMPLE + 1]
+        third = -(-len(places) // _COUNT)
+        hits = [Hit.of(passage, score=1.0) for start in range(third) for passage in places[start::third]]
+        whole = said("What is this about?", passages[0].text if passages else "")
+        made = () if len(chosen) >= _COUNT else self._answered(self._made(hits, 1), _STARTING_SECONDS)
+        return tuple(islice(chain(dict.fromkeys(chosen), made, [whole]), _COUNT))
+
+    def near(self, answer: Answer, turns: History) -> tuple[str, ...]:
+        """At most three questions from the hits of an answer, none about what was asked or said in the conversation."""
+        told = answer.question, *(turn["content"] for turn in turns), *(one.text for one in answer.sentences)
+        known, made = [set(words(text)) for text in told], self._made(answer.hits[:_NEAR])
+        new = (one for one in made if not any(set(words(one[0])) <= held for held in known))
+        return tuple(islice(self._answered(new, _SECONDS), _COUNT))
+
+    def _made(self, hits: Sequence[Hit], each: int | None = None) -> list[tuple[str, Evidence]]:
+        """At most so many questions from each hit; those about mere names and headings last."""
+        texts, heads = self.generation.documents, {hit.section: hit for hit in hits if hit.section}
+        made = [one for hit in hits for one in sorted(questions(hit, texts[hit.source].text), key=_is_plain)[:each]]
+        asked = ((said(_ASKED, head).format(head.split(" > ")[-1]), hit) for head, hit in heads.items())
+        made += [(question, Evidence(hit, Span(hit.start, hit.end))) for question, hit in asked]
+        return sorted(made, key=_is_plain)
+
+    def _answered(self, made: Iterable[tuple[str, Evidence]], seconds: float) -> Iterator[str]:
+        until = time.perf_counter() + seconds
+        for text, found in islice(made, _TRIED):
+            if text not in self.answered and time.perf_counter() < until:
+                self.answered[text] = self._is_answered(text, found)
+            if self.answered.get(text):
+                yield text
+
+    def _is_answered(self, text: str, found: Evidence) -> bool:
+        question = Question(text, text, sides=sides_of(text))
+        hits = retrieve(self.retriever, question, _READ)
+        reading = read_sides(Reader(self.embedder, self.generation.lexical), question, hits)
+        drafts = ExtractiveAnswerer(self.embedder).answer(question, hits, reading)
+        quoted = [one for draft in drafts if isinstance(draft, Draft) for one in draft.evidence]
+        spans = [one.span for one in quoted if one.hit.source == found.hit.source]
+        return any(found.span.start <= span.start and span.end <= found.span.end for span in spans)
 
 
-def _about(title: str, section: str) -> str:
-    return f"What is said about \u2018{section}\u2019?" if section else f"What does \u2018{title}\u2019 say?"
+def _is_plain(made: tuple[str, Evidence]) -> bool:
+    return made[0].startswith(_ASKED[:20])
 
 
 def _written(file: Path) -> dict[str, list[str]]:

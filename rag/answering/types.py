@@ -29,6 +29,7 @@ class Question:
     kind: Kind = "fact"
     history: tuple[Turn, ...] = ()
     alone: str = ""  # as searched, without what the conversation filled in; "" when nothing was
+    sides: tuple[str, ...] = ()  # what is to be compared, or the one thing that is to be told of
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,7 @@ class Answer:
     model: str  # what made it
     seconds: float
     note: str = ""  # what went wrong on the way, in words; "" when nothing did
+    suggestions: tuple[str, ...] = ()  # questions to go on with, which the documents answer; at most three
 
     @property
     def citations(self) -> tuple[Citation, ...]:

@@ -51,11 +51,13 @@ def marked(answer: Answer) -> str:
 
 
 def put_quotes(answer: Answer) -> None:
-    """Each citation with its place and its quote; what went wrong on the way, as a note."""
+    """Each citation with its place and its quote; then, as notes, what could be asked next and what went wrong."""
     for citation in answer.citations:
         place = ", ".join(p for p in (citation.section, f"page {citation.page}" if citation.page else "") if p)
         quote = " ".join(citation.quote.split())
         put(f"\n[{citation.number}] {citation.source}{f' ({place})' if place else ''}\n    {quote}")
+    if answer.suggestions:
+        note("\nAsk next: " + "  ".join(answer.suggestions))
     if answer.note:
         note(answer.note)
 
