@@ -18,6 +18,7 @@ from string import Template
 from typing import Any
 
 from rag import __version__
+from rag.answering.markup import inert
 from rag.answering.phrases import said
 from rag.answering.types import Answer, Citation
 from rag.engine import Rag
@@ -81,9 +82,9 @@ class Receipt:
     settings: dict[str, str]
 
     def copied(self, claim: Claim) -> bool:
-        """Whether a sentence is one of its quotes, word for word."""
-        told = self.text[claim.start : claim.end].split()
-        return any(q.citation.quote.split() == told for q in self.quotes if q.citation.number in claim.quotes)
+        """Whether a sentence is one of its quotes, word for word, but for markup that answers leave out."""
+        told, quotes = self.text[claim.start : claim.end], (q.citation for q in self.quotes)
+        return any(told.split() == inert(" ".join(c.quote.split())).split() for c in quotes if c.number in claim.quotes)
 
 
 def receipt(rag: Rag, answer: Answer) -> str:
@@ -137,9 +138,10 @@ def page(made: Receipt) -> str:
     sources = {one.source: f"{one.sha256} ({one.characters} {words['characters']})" for one in made.sources}
     heading = words["nearest"] if made.abstained else words["heading"]
     foreign = {"question": made.question, "query": made.query, "remarks": made.note, "language": made.language}
+    foreign["date"] = made.date.replace("T", " ").replace("+00:00", " UTC")
     return _fill(
         "page",
-        **{name: _shown(text) for name, text in (foreign | {"date": made.date}).items()},
+        **{name: _shown(text) for name, text in foreign.items()},
         **{name: words[name] for name in ("receipt", "searched", "sources", "made", "footer")},
         style=form["style"], style_hash=style, heading=heading,
         answer=_answer(made, words),
