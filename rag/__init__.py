@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rag.engine import Rag
     from rag.errors import (  # isort: skip
         ConfigError, CorpusError, DatasetError, EmbedderMismatch, EmptyDocument, IndexBusy, IndexMissing, ModelError,
-        ModelTimeout, ModelUnavailable, RagError, StoreError, UnreadableDocument, UnsupportedFormat,
+        ModelTimeout, ModelUnavailable, RagError, ReceiptError, StoreError, UnreadableDocument, UnsupportedFormat,
     )  # fmt: skip
     from rag.retrieval.types import DocumentInfo, Hit, IngestReport
     from rag.settings import Settings
@@ -24,7 +24,7 @@ _HOMES = {
     "rag.documents.types": "Document Passage",
     "rag.engine": "Rag",
     "rag.errors": "ConfigError CorpusError DatasetError EmbedderMismatch EmptyDocument IndexBusy IndexMissing"
-    " ModelError ModelTimeout ModelUnavailable RagError StoreError UnreadableDocument UnsupportedFormat",
+    " ModelError ModelTimeout ModelUnavailable RagError ReceiptError StoreError UnreadableDocument UnsupportedFormat",
     "rag.retrieval.types": "DocumentInfo Hit IngestReport",
     "rag.settings": "Settings",
 }
@@ -33,8 +33,8 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 __all__ = [
     "Answer", "Answerer", "Citation", "ConfigError", "CorpusError", "DatasetError", "Document", "DocumentInfo",
     "Done", "EmbedderMismatch", "EmptyDocument", "Hit", "IndexBusy", "IndexMissing", "IngestReport", "ModelError",
-    "ModelTimeout", "ModelUnavailable", "Passage", "Rag", "RagError", "Retrieved", "Said", "Searching", "Sentence",
-    "Settings", "StoreError", "Support", "UnreadableDocument", "UnsupportedFormat",
+    "ModelTimeout", "ModelUnavailable", "Passage", "Rag", "RagError", "ReceiptError", "Retrieved", "Said",
+    "Searching", "Sentence", "Settings", "StoreError", "Support", "UnreadableDocument", "UnsupportedFormat",
 ]  # fmt: skip
 
 

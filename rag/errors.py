@@ -6,6 +6,7 @@
       StoreError       IndexMissing, IndexBusy, EmbedderMismatch
       ModelError       ModelUnavailable, ModelTimeout
       DatasetError
+      ReceiptError
 
 A caller's mistake (an empty question, k below 1) is a ValueError and is not part of the tree.
 Every message says what happened, to what, and what to do next.
@@ -66,3 +67,7 @@ class ModelTimeout(ModelError):
 
 class DatasetError(RagError):
     """A set of questions to evaluate with, or a file of results, is missing or malformed."""
+
+
+class ReceiptError(RagError):
+    """A receipt is missing, damaged, or cannot be written."""

@@ -18,7 +18,8 @@ import typer
 
 from rag import __version__
 from rag.errors import RagError
-from rag.surfaces.terminal import Streamed, explained, marked, note, prepare, progress, put, put_quotes, summary
+from rag.surfaces import terminal
+from rag.surfaces.terminal import Streamed, marked, note, prepare, progress, put, put_quotes, summary
 
 if TYPE_CHECKING:
     from rag.answering.types import Turn
@@ -70,15 +71,43 @@ def ingest(
 
 
 @app.command()
-def ask(question: Question, corpus: Corpus = None, index: Index = None, llm: Llm = None, as_json: Json = False) -> None:
+def ask(
+    question: Question,
+    save: Annotated[Path | None, typer.Option(help="Write the answer with its quotes to this HTML file.")] = None,
+    corpus: Corpus = None,
+    index: Index = None,
+    llm: Llm = None,
+    as_json: Json = False,
+) -> None:
     """Ask one question."""
     with _rag(corpus, index, llm) as rag:
+        if save:
+            from rag.surfaces.receipt import check_place, write
+
+            check_place(save)
         answer = rag.ask(question)
-        if as_json:
-            put(answer.to_dict())
-            return
-        put(marked(answer))
-        put_quotes(answer)
+        put(answer.to_dict() if as_json else marked(answer))
+        if not as_json:
+            put_quotes(answer)
+        if save:
+            write(rag, answer, save)
+            note(f"Saved. `rag verify {save}` checks it against the documents at any time.")
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(help="A receipt that `rag ask --save` wrote.")],
+    corpus: Corpus = None,
+    index: Index = None,
+    llm: Llm = None,
+    as_json: Json = False,
+) -> None:
+    """Check the quotes of a receipt against the documents as they are now."""
+    from rag.surfaces.verify import verify as findings_of
+
+    with _rag(corpus, index, llm) as rag:
+        if not terminal.put_findings(findings_of(rag, file), as_json):
+            raise typer.Exit(1)
 
 
 @app.command()
@@ -97,11 +126,7 @@ def search(
         if as_json:
             put({"query": query, "hits": [hit.to_dict() for hit in hits]})
             return
-        for rank, hit in enumerate(hits, 1):
-            put(f"{rank}. {hit.source}:{hit.start}-{hit.end}  {hit.section}  (score {hit.score:.2f})")
-            put("   " + " ".join(hit.text.split()) + "\n")
-            if explain:
-                put(f"   {explained(hit)}\n")
+        terminal.put_hits(hits, explain)
 
 
 @app.command()
@@ -119,9 +144,7 @@ def why(
         if as_json:
             put({name: getattr(seen, name) for name in seen.__slots__} | {"hit": seen.hit and seen.hit.to_dict()})
             return
-        put(f"{'Not lost.' if seen.stage == 'nowhere' else f'Lost at: {seen.stage}.'} {seen.detail}")
-        if seen.hit:
-            put(f"{seen.hit.source}:{seen.hit.start}-{seen.hit.end}\n   {explained(seen.hit)}")
+        terminal.put_why(seen)
 
 
 @app.command()
@@ -130,7 +153,7 @@ def chat(corpus: Corpus = None, index: Index = None, llm: Llm = None) -> None:
     with _rag(corpus, index, llm) as rag:
         note("Ask about: " + "  ".join(rag.starters()))
         history: list[Turn] = []
-        while question := _typed():
+        while question := terminal.typed():
             streamed = Streamed()
             try:
                 for event in rag.stream(question, history):
@@ -236,7 +259,7 @@ def main() -> None:
     except RagError as error:
         _fail(str(error), 1)
     except ValueError as error:
-        _fail(_readable(error), 2)
+        _fail(terminal.readable(error), 2)
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
@@ -264,24 +287,6 @@ def _settings(corpus: Path | None, index: Path | None, llm: str | None) -> Setti
 
     given: dict[str, Any] = {"corpus_dir": corpus, "index_dir": index, "llm": llm or None}
     return Settings(**{name: value for name, value in given.items() if value is not None})
-
-
-def _typed() -> str:
-    try:
-        return input("\n> " if sys.stdin.isatty() else "").strip()
-    except EOFError:
-        return ""
-
-
-def _readable(error: ValueError) -> str:
-    """One line for what was wrong; pydantic's own text runs over several."""
-    from pydantic import ValidationError
-
-    if not isinstance(error, ValidationError):
-        return f"{error}."
-    first = error.errors()[0]
-    name = "RAG_" + "_".join(str(part) for part in first["loc"]).upper()
-    return f"{name}={first['input']!r} cannot be used: {first['msg']}."
 
 
 def _fail(text: str, status: int) -> None:

@@ -7,13 +7,16 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rag.answering.types import Answer, Event, Sentence
     from rag.retrieval.types import Hit, IngestReport
+    from rag.retrieval.why import Why
+    from rag.surfaces.verify import Finding
 
 _LOG_EVERY_S = 10
 NOT_FOUND = " (not found in the documents)"  # behind a sentence of a model that the documents do not bear out
@@ -60,6 +63,34 @@ def put_quotes(answer: Answer) -> None:
         note("\nAsk next: " + "  ".join(answer.suggestions))
     if answer.note:
         note(answer.note)
+
+
+def put_hits(hits: Sequence[Hit], explain: bool) -> None:
+    """Each passage with its place; with what its rank is made of, if wished."""
+    for rank, hit in enumerate(hits, 1):
+        put(f"{rank}. {hit.source}:{hit.start}-{hit.end}  {hit.section}  (score {hit.score:.2f})")
+        put("   " + " ".join(hit.text.split()) + "\n")
+        if explain:
+            put(f"   {explained(hit)}\n")
+
+
+def put_why(seen: Why) -> None:
+    """Where a passage was lost."""
+    put(f"{'Not lost.' if seen.stage == 'nowhere' else f'Lost at: {seen.stage}.'} {seen.detail}")
+    if seen.hit:
+        put(f"{seen.hit.source}:{seen.hit.start}-{seen.hit.end}\n   {explained(seen.hit)}")
+
+
+def put_findings(findings: Sequence[Finding], as_json: bool) -> bool:
+    """What was found of a receipt, a line each; whether all of it holds."""
+    holds = all(found.state == "holds" for found in findings)
+    if as_json:
+        put({"ok": holds, "findings": [asdict(found) for found in findings]})
+    for found in () if as_json else findings:
+        put(f"{found.state:8}{found.what}{found.detail and f': {found.detail}'}")
+    if not findings and not as_json:
+        put("This receipt has no quotes; there is nothing to check.")
+    return holds
 
 
 def explained(hit: Hit) -> str:
@@ -112,6 +143,25 @@ def progress() -> Callable[[str, int, int], None]:
         step = what
 
     return show
+
+
+def readable(error: ValueError) -> str:
+    """One line for what was wrong; pydantic's own text runs over several."""
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return f"{error}."
+    first = error.errors()[0]
+    name = "RAG_" + "_".join(str(part) for part in first["loc"]).upper()
+    return f"{name}={first['input']!r} cannot be used: {first['msg']}."
+
+
+def typed() -> str:
+    """A line from the user; "" at the end."""
+    try:
+        return input("\n> " if sys.stdin.isatty() else "").strip()
+    except EOFError:
+        return ""
 
 
 def _left(done: int, total: int, elapsed_s: float) -> str:

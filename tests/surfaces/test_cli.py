@@ -241,3 +241,18 @@ def test_the_first_command_after_install_answers(tmp_path: Path) -> None:
     quoted = [c for c in answer["citations"] if "1.07 million" in c["quote"]]
     text = (ROOT / "corpus" / quoted[0]["source"]).read_text("utf-8")
     assert text[quoted[0]["start"] : quoted[0]["end"]] == quoted[0]["quote"]
+
+
+def test_a_receipt_is_saved_and_verified(run) -> None:
+    saved = run("ask", QUESTION, "--json", "--save", "a.html")
+    assert saved.status == 0 and saved.json["citations"] and "rag verify a.html" in saved.err
+    assert run("verify", "a.html").out.startswith("holds")
+    Path("corpus/harbour.md").write_text("# Gone\n\nNothing.\n", "utf-8")
+    changed = run("verify", "a.html", "--json")
+    assert changed.status == 1 and changed.json["ok"] is False
+    assert run("verify", "none.html").status == 1
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_question_is_asked(run) -> None:
+    done = run("ask", QUESTION, "--save", "nowhere/a.html")
+    assert done.status == 1 and done.out == "" and "there is no folder nowhere" in done.err
