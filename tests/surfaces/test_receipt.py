@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from rag import CorpusError, Rag, ReceiptError
-from rag.surfaces.receipt import receipt
+from rag.surfaces.receipt import page, receipt
 from rag.surfaces.verify import verify
 from tests.conftest import MakeRag
 from tests.surfaces.page_fixtures import chromium
@@ -68,12 +70,24 @@ def test_a_changed_document_is_told(rag: Rag, saved: Path, old: str, new: str, s
     assert first.state == state and told in first.detail
 
 
-def test_a_renamed_document_is_found_and_a_deleted_one_is_missed(rag: Rag, saved: Path) -> None:
-    file = rag.settings.corpus_dir / "harbour.md"
-    file = file.rename(file.with_name("port.md"))
-    assert "port.md" in verify(rag, saved)[0].detail
-    file.unlink()
-    assert verify(rag, saved)[0].state == "gone"
+def test_a_document_that_went_is_missed(rag: Rag, saved: Path) -> None:
+    (rag.settings.corpus_dir / "harbour.md").rename(rag.settings.corpus_dir / "port.md")
+    assert states(rag, saved) == {"gone"}
+
+
+def test_a_sentence_that_its_quote_does_not_say_is_noticed(rag: Rag, saved: Path) -> None:
+    """Even where page and data agree."""
+    data = json.loads(saved.read_text("utf-8").rpartition(' id="receipt">')[2].partition("</script>")[0])
+    saved.write_text(page(data | {"text": data["text"].replace("14", "15")}), "utf-8")
+    assert [found.state for found in verify(rag, saved)] == ["holds", "gone"]
+
+
+def test_values_that_differ_are_shown_with_their_quotes_and_only_settings_that_are_true(rag: Rag) -> None:
+    answer = rag.ask(QUESTION)
+    differing = [SimpleNamespace(value="14", citation=answer.citations[0])]
+    fields = {name: getattr(answer, name) for name in (*answer.__slots__, "citations")}
+    html = receipt(rag, SimpleNamespace(**{**fields, "conflict": differing}))  # type: ignore[arg-type]
+    assert "The documents differ: 14 [1]" in html and "all-MiniLM" not in html
 
 
 def test_an_edit_of_the_page_or_of_the_data_or_of_both_is_noticed(rag: Rag, saved: Path) -> None:
