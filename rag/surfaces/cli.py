@@ -3,23 +3,22 @@
 Answers go to stdout, progress and warnings to stderr. Exit status: 0 done, 1 failed, 2 wrong use.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import wraps
+from inspect import Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rag import __version__
-from rag.errors import RagError
+from rag.errors import RagError, ReceiptError
 from rag.surfaces import terminal
-from rag.surfaces.terminal import Streamed, marked, note, prepare, progress, put, put_quotes, summary
+from rag.surfaces.terminal import note, prepare, progress, put
 
 if TYPE_CHECKING:
     from rag.answering.types import Turn
@@ -38,14 +37,22 @@ def _version(wanted: bool) -> None:
 Corpus = Annotated[Path | None, typer.Option(help="The folder of documents. Default: RAG_CORPUS_DIR, or corpus.")]
 Index = Annotated[Path | None, typer.Option(help="The folder of the index. Default: RAG_INDEX_DIR, or index.")]
 Llm = Annotated[str | None, typer.Option(help="extractive, or provider:model. Default: RAG_LLM, or extractive.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Version = Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.", callback=_version)]
 Question = Annotated[str, typer.Argument(help="What to ask.")]
 Query = Annotated[str, typer.Argument(help="What to look for.")]
 K = Annotated[int, typer.Option("-k", min=1, help="How many passages.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Say what each rank is made of.")]
+Expect = Annotated[str, typer.Option("--expect", help="Words of the passage that was expected.")]
+Save = Annotated[Path | None, typer.Option(dir_okay=False, help="Write the answer with its quotes to this HTML file.")]
+Receipt = Annotated[Path, typer.Argument(help="A file that `rag ask --save` wrote.")]
+Paths = Annotated[list[Path] | None, typer.Argument(help="Files and folders to copy into the corpus first.")]
+Rebuild = Annotated[bool, typer.Option(help="Take nothing over from the old index.")]
+Source = Annotated[str, typer.Argument(help="A document, as `rag list` names it.")]
+Keep = Annotated[bool, typer.Option("--keep-file", help="Leave the file; never index it again.")]
 Host = Annotated[str | None, typer.Option(help="Default: RAG_HOST, or 127.0.0.1.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Default: RAG_PORT, or 7860.")]
 Prepare = Annotated[bool, typer.Option("--prepare", help="Make the embedding model ready first.")]
-Version = Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.", callback=_version)]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.callback()
@@ -53,173 +60,130 @@ def options(version: Version = False) -> None:
     """Ask a folder of documents, and get answers whose every sentence can be checked."""
 
 
-@app.command()
-def ingest(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files and folders to copy into the corpus first.")] = None,
-    rebuild: Annotated[bool, typer.Option(help="Take nothing over from the old index.")] = False,
-    corpus: Corpus = None,
-    index: Index = None,
-    llm: Llm = None,
-    as_json: Json = False,
-) -> None:
+def command(work: Callable[..., None]) -> Callable[..., None]:
+    """Make a command of a function that takes a Rag, with the options that every command has."""
+
+    @wraps(work, assigned=("__name__", "__doc__"))
+    def run(corpus: Corpus = None, index: Index = None, llm: Llm = None, **own: Any) -> None:
+        from rag.engine import Rag
+
+        with Rag(_settings(corpus, index, llm), progress=progress()) as rag:
+            work(rag, **own)
+
+    _, *own = signature(work).parameters.values()
+    common = [one for one in signature(run, follow_wrapped=False).parameters.values() if one.name != "own"]
+    run.__signature__ = Signature([*own, *common])  # type: ignore[attr-defined]
+    app.command(work.__name__.rstrip("_"))(run)
+    return work
+
+
+@command
+def ingest(rag: "Rag", paths: Paths = None, rebuild: Rebuild = False, as_json: Json = False) -> None:
     """Bring the index in step with the corpus folder."""
-    with _rag(corpus, index, llm) as rag:
-        report = rag.ingest(paths or (), rebuild=rebuild)
-        put(asdict(report) if as_json else summary(report))
-        for source, reason in report.failed:
-            note(f"{source}: {reason}")
+    report = rag.ingest(paths or (), rebuild=rebuild)
+    put(asdict(report) if as_json else terminal.summary(report))
+    for source, reason in report.failed:
+        note(f"{source}: {reason}")
 
 
-@app.command()
-def ask(
-    question: Question,
-    save: Annotated[Path | None, typer.Option(help="Write the answer with its quotes to this HTML file.")] = None,
-    corpus: Corpus = None,
-    index: Index = None,
-    llm: Llm = None,
-    as_json: Json = False,
-) -> None:
+@command
+def ask(rag: "Rag", question: Question, save: Save = None, as_json: Json = False) -> None:
     """Ask one question."""
-    with _rag(corpus, index, llm) as rag:
-        if save:
-            from rag.surfaces.receipt import check_place, write
+    if save and not save.parent.is_dir():
+        raise ReceiptError(f"{save} cannot be written: there is no folder {save.parent}. Name one that exists.")
+    answer = rag.ask(question)
+    put(answer.to_dict() if as_json else terminal.marked(answer))
+    if not as_json:
+        terminal.put_quotes(answer)
+    if save:
+        from rag.retrieval.disk import write_whole
+        from rag.surfaces.receipt import receipt
 
-            check_place(save)
-        answer = rag.ask(question)
-        put(answer.to_dict() if as_json else marked(answer))
-        if not as_json:
-            put_quotes(answer)
-        if save:
-            write(rag, answer, save)
-            note(f"Saved. `rag verify {save}` checks it against the documents at any time.")
+        write_whole(save, receipt(rag, answer).encode())
+        note(f"Saved. `rag verify {save}` checks it against the documents at any time.")
 
 
-@app.command()
-def verify(
-    file: Annotated[Path, typer.Argument(help="A receipt that `rag ask --save` wrote.")],
-    corpus: Corpus = None,
-    index: Index = None,
-    llm: Llm = None,
-    as_json: Json = False,
-) -> None:
+@command
+def verify(rag: "Rag", file: Receipt, as_json: Json = False) -> None:
     """Check the quotes of a receipt against the documents as they are now."""
     from rag.surfaces.verify import verify as findings_of
 
-    with _rag(corpus, index, llm) as rag:
-        if not terminal.put_findings(findings_of(rag, file), as_json):
-            raise typer.Exit(1)
+    findings = findings_of(rag, file)
+    holds = all(found.state == "holds" for found in findings)
+    told = [f"{found.state:8}{found.what}{found.detail and f': {found.detail}'}" for found in findings]
+    text = "\n".join(told) or "This receipt has no quotes; there is nothing to check."
+    put({"ok": holds, "findings": [asdict(found) for found in findings]} if as_json else text)
+    if not holds:
+        raise typer.Exit(1)
 
 
-@app.command()
-def search(
-    query: Query,
-    k: K = 5,
-    explain: Annotated[bool, typer.Option("--explain", help="Say what each rank is made of.")] = False,
-    corpus: Corpus = None,
-    index: Index = None,
-    llm: Llm = None,
-    as_json: Json = False,
-) -> None:
+@command
+def search(rag: "Rag", query: Query, k: K = 5, explain: Explain = False, as_json: Json = False) -> None:
     """Show the passages that a question would be answered from."""
-    with _rag(corpus, index, llm) as rag:
-        hits = rag.search(query, k)
-        if as_json:
-            put({"query": query, "hits": [hit.to_dict() for hit in hits]})
-            return
-        terminal.put_hits(hits, explain)
+    hits = rag.search(query, k)
+    told = {"query": query, "hits": [hit.to_dict() for hit in hits]}
+    put(told if as_json else terminal.listed(hits, explain))
 
 
-@app.command()
-def why(
-    query: Query,
-    expect: Annotated[str, typer.Option("--expect", help="Words of the passage that was expected.")],
-    corpus: Corpus = None,
-    index: Index = None,
-    llm: Llm = None,
-    as_json: Json = False,
-) -> None:
+@command
+def why(rag: "Rag", query: Query, expect: Expect, as_json: Json = False) -> None:
     """Say at which stage an expected passage was lost."""
-    with _rag(corpus, index, llm) as rag:
-        seen = rag.why(query, expect)
-        if as_json:
-            put({name: getattr(seen, name) for name in seen.__slots__} | {"hit": seen.hit and seen.hit.to_dict()})
-            return
-        terminal.put_why(seen)
+    seen = rag.why(query, expect)
+    told = {name: getattr(seen, name) for name in seen.__slots__} | {"hit": seen.hit and seen.hit.to_dict()}
+    put(told if as_json else terminal.lost(seen))
 
 
-@app.command()
-def chat(corpus: Corpus = None, index: Index = None, llm: Llm = None) -> None:
+@command
+def chat(rag: "Rag") -> None:
     """Talk in the terminal; an empty line or Ctrl-D ends it."""
-    with _rag(corpus, index, llm) as rag:
-        note("Ask about: " + "  ".join(rag.starters()))
-        history: list[Turn] = []
-        while question := terminal.typed():
-            streamed = Streamed()
-            try:
-                for event in rag.stream(question, history):
-                    streamed.show(event)
-            except (RagError, ValueError) as error:
-                note(f"Error: {error}")
-            if streamed.answer:
-                put_quotes(streamed.answer)
-                said = streamed.answer.text
-                history += [{"role": "user", "content": question}, {"role": "assistant", "content": said}]
+    note("Ask about: " + "  ".join(rag.starters()))
+    history: list[Turn] = []
+    while question := terminal.typed():
+        try:
+            answer = terminal.streamed(rag.stream(question, history))
+        except (RagError, ValueError) as error:
+            note(f"Error: {error}")
+            continue
+        terminal.put_quotes(answer)
+        history += [{"role": "user", "content": question}, {"role": "assistant", "content": answer.text}]
 
 
-@app.command()
-def serve(host: Host = None, port: Port = None, corpus: Corpus = None, index: Index = None, llm: Llm = None) -> None:
+@command
+def serve(rag: "Rag", host: Host = None, port: Port = None) -> None:
     """Serve the page in the browser."""
-    with _rag(corpus, index, llm) as rag:
-        note(f"Answers: {rag.model}. Loading the page ...")
-        from rag.surfaces.server import serve as run
+    note(f"Answers: {rag.model}. Loading the page ...")
+    from rag.surfaces.server import serve as run
 
-        run(rag, host, port, on_ready=lambda url: note(f"Open {url}  (Ctrl-C stops)"))
+    run(rag, host, port, on_ready=lambda url: note(f"Open {url}  (Ctrl-C stops)"))
 
 
-@app.command("list")
-def list_documents(corpus: Corpus = None, index: Index = None, llm: Llm = None, as_json: Json = False) -> None:
+@command
+def list_(rag: "Rag", as_json: Json = False) -> None:
     """List the documents in the index."""
-    with _rag(corpus, index, llm) as rag:
-        documents = rag.documents()
-        if as_json:
-            put({"documents": [asdict(document) for document in documents]})
-            return
-        for document in documents:
-            put(f"{document.source}  {document.title}  ({document.passages} passages)")
+    found = rag.documents()
+    told = {"documents": [asdict(one) for one in found]}
+    put(told if as_json else "\n".join(f"{one.source}  {one.title}  ({one.passages} passages)" for one in found))
 
 
-@app.command()
-def delete(
-    source: Annotated[str, typer.Argument(help="A document, as `rag list` names it.")],
-    keep_file: Annotated[bool, typer.Option("--keep-file", help="Leave the file; never index it again.")] = False,
-    corpus: Corpus = None,
-    index: Index = None,
-    llm: Llm = None,
-    as_json: Json = False,
-) -> None:
+@command
+def delete(rag: "Rag", source: Source, keep_file: Keep = False, as_json: Json = False) -> None:
     """Take a document out of the index, and its file into the trash."""
-    with _rag(corpus, index, llm) as rag:
-        rag.delete(source, keep_file=keep_file)
-        kept = "its file stays and is left out from now on"
-        where = kept if keep_file else f"its file is in {rag.settings.data_dir}/trash"
-        put({"deleted": source, "kept_file": keep_file} if as_json else f"{source} is out of the index; {where}.")
+    rag.delete(source, keep_file=keep_file)
+    kept = "its file stays and is left out from now on"
+    where = kept if keep_file else f"its file is in {rag.settings.data_dir}/trash"
+    put({"deleted": source, "kept_file": keep_file} if as_json else f"{source} is out of the index; {where}.")
 
 
-@app.command()
-def doctor(
-    prepare: Prepare = False, corpus: Corpus = None, index: Index = None, llm: Llm = None, as_json: Json = False
-) -> None:
+@command
+def doctor(rag: "Rag", prepare: Prepare = False, as_json: Json = False) -> None:
     """Check that everything needed is there, and say what to do where it is not."""
     from rag.surfaces.doctor import examine
 
-    with _rag(corpus, index, llm) as rag:
-        findings = examine(rag, prepare)
-    if as_json:
-        put({"ok": all(f.ok for f in findings), "checks": [asdict(f) for f in findings]})
-    else:
-        for finding in findings:
-            put(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.name}: {finding.detail}")
-    if not all(finding.ok for finding in findings):
+    findings = examine(rag, prepare)
+    ok = all(found.ok for found in findings)
+    told = [f"{'ok  ' if found.ok else 'FAIL'}  {found.name}: {found.detail}" for found in findings]
+    put({"ok": ok, "checks": [asdict(found) for found in findings]} if as_json else "\n".join(told))
+    if not ok:
         raise typer.Exit(1)
 
 
@@ -273,15 +237,7 @@ def main() -> None:
         _fail(f"unexpected {type(error).__name__}: {error}. RAG_DEBUG=1 shows where; please report it.", 1)
 
 
-@contextmanager
-def _rag(corpus: Path | None, index: Path | None, llm: str | None) -> Iterator[Rag]:
-    from rag.engine import Rag
-
-    with Rag(_settings(corpus, index, llm), progress=progress()) as rag:
-        yield rag
-
-
-def _settings(corpus: Path | None, index: Path | None, llm: str | None) -> Settings:
+def _settings(corpus: Path | None, index: Path | None, llm: str | None) -> "Settings":
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from rag.settings import Settings
 

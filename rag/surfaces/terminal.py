@@ -7,8 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from rag.answering.types import Answer, Event, Sentence
     from rag.retrieval.types import Hit, IngestReport
     from rag.retrieval.why import Why
-    from rag.surfaces.verify import Finding
 
 _LOG_EVERY_S = 10
 NOT_FOUND = " (not found in the documents)"  # behind a sentence of a model that the documents do not bear out
@@ -65,32 +63,20 @@ def put_quotes(answer: Answer) -> None:
         note(answer.note)
 
 
-def put_hits(hits: Sequence[Hit], explain: bool) -> None:
+def listed(hits: Sequence[Hit], explain: bool) -> str:
     """Each passage with its place; with what its rank is made of, if wished."""
+    told = []
     for rank, hit in enumerate(hits, 1):
-        put(f"{rank}. {hit.source}:{hit.start}-{hit.end}  {hit.section}  (score {hit.score:.2f})")
-        put("   " + " ".join(hit.text.split()) + "\n")
-        if explain:
-            put(f"   {explained(hit)}\n")
+        told.append(f"{rank}. {hit.source}:{hit.start}-{hit.end}  {hit.section}  (score {hit.score:.2f})")
+        told.append(f"   {' '.join(hit.text.split())}\n")
+        told += [f"   {explained(hit)}\n"] if explain else []
+    return "\n".join(told)
 
 
-def put_why(seen: Why) -> None:
+def lost(seen: Why) -> str:
     """Where a passage was lost."""
-    put(f"{'Not lost.' if seen.stage == 'nowhere' else f'Lost at: {seen.stage}.'} {seen.detail}")
-    if seen.hit:
-        put(f"{seen.hit.source}:{seen.hit.start}-{seen.hit.end}\n   {explained(seen.hit)}")
-
-
-def put_findings(findings: Sequence[Finding], as_json: bool) -> bool:
-    """What was found of a receipt, a line each; whether all of it holds."""
-    holds = all(found.state == "holds" for found in findings)
-    if as_json:
-        put({"ok": holds, "findings": [asdict(found) for found in findings]})
-    for found in () if as_json else findings:
-        put(f"{found.state:8}{found.what}{found.detail and f': {found.detail}'}")
-    if not findings and not as_json:
-        put("This receipt has no quotes; there is nothing to check.")
-    return holds
+    told = f"{'Not lost.' if seen.stage == 'nowhere' else f'Lost at: {seen.stage}.'} {seen.detail}"
+    return told + (f"\n{seen.hit.source}:{seen.hit.start}-{seen.hit.end}\n   {explained(seen.hit)}" if seen.hit else "")
 
 
 def explained(hit: Hit) -> str:
@@ -105,24 +91,20 @@ def explained(hit: Hit) -> str:
     return "; ".join([*told, "named by another passage"] if hit.bridged_from else told)
 
 
-class Streamed:
-    """Prints an answer sentence by sentence, as its events come."""
+def streamed(events: Iterable[Event]) -> Answer:
+    """Print an answer sentence by sentence, as its events come; the answer once it is done."""
+    from rag.answering.types import Done, Said
 
-    def __init__(self) -> None:
-        self.answer: Answer | None = None  # once it is done
-        self._shown = 0
-
-    def show(self, event: Event) -> None:
-        """Print what this event adds."""
-        from rag.answering.types import Done, Said
-
+    shown = 0
+    for event in events:
         if isinstance(event, Said):
-            sys.stdout.write(event.so_far[self._shown :] + _mark(event.sentence))
+            sys.stdout.write(event.so_far[shown:] + _mark(event.sentence))
             sys.stdout.flush()
-            self._shown = len(event.so_far)
+            shown = len(event.so_far)
         elif isinstance(event, Done):
-            self.answer = event.answer
-            put(event.answer.text[self._shown :])
+            put(event.answer.text[shown:])
+            answer = event.answer
+    return answer
 
 
 def progress() -> Callable[[str, int, int], None]:
