@@ -10,9 +10,11 @@ import ipaddress
 import logging
 import os
 import socket
+import tomllib
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -31,27 +33,12 @@ SHUTDOWN_S = 2  # an open tab holds a stream that never ends by itself
 PATIENCE_S = 5  # for changed documents; while more of them are brought in, questions are answered without them
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-# Gradio needs inline and evaluated scripts; what matters is that nothing is fetched from or sent elsewhere.
-SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
-    "font-src 'self' data:; connect-src 'self'; frame-src 'none'; object-src 'none'; base-uri 'self'; "
-    "form-action 'self'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-}
-_ENVIRONMENT = {
-    "GRADIO_ANALYTICS_ENABLED": "False",
-    "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000",  # else it loads pandas to sum up its events after each one
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_OFFLINE": "1",
-}
+_GIVEN: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("server.toml").read_text("utf-8"))
 
 
 def build_app(rag: Rag) -> FastAPI:
     """The whole application: `GET /healthz`, the page at "/", and the gate around both."""
-    os.environ.update(_ENVIRONMENT)  # read when Gradio is imported and when the page is built
+    os.environ.update(_GIVEN["environment"])
     from rag.surfaces.page.layout import mount
 
     app = FastAPI(title="rag", docs_url=None, redoc_url=None)
@@ -96,42 +83,27 @@ def errors_as_json(app: FastAPI) -> None:
 def serve(
     rag: Rag, host: str | None = None, port: int | None = None, on_ready: Callable[[str], None] | None = None
 ) -> None:
-    """Serve until interrupted, on loopback only; `on_ready` is called with the address once it answers."""
+    """Serve until interrupted, on loopback only; `on_ready` is called with the address once the page is made."""
     host = rag.settings.host if host is None else host
     rag.documents()  # builds the index, or says why it cannot be, before anyone connects
     rag.wait_at_most(PATIENCE_S)
     with _listen(host, rag.settings.port if port is None else port) as listener:
-        config = uvicorn.Config(
-            lambda: build_app(rag),
-            factory=True,  # built within the loop: without one, Gradio makes loops that it never closes
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=SHUTDOWN_S,
-            lifespan="on",
-        )
         name = f"[{host.strip('[]')}]" if ":" in host else host
-        server = _Server(config, on_ready, f"http://{name}:{listener.getsockname()[1]}")
+        url = f"http://{name}:{listener.getsockname()[1]}"
+
+        def made() -> FastAPI:  # within the loop: without one, Gradio makes loops that it never closes
+            app = build_app(rag)
+            if on_ready:  # who comes at once is kept waiting for a moment, as the port is open already
+                on_ready(url)
+            return app
+
+        config = uvicorn.Config(
+            made, factory=True, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=SHUTDOWN_S
+        )
         # a stream that ends because the server does leaves a trace that tells nothing
         logging.getLogger("uvicorn.error").addFilter(lambda record: "CancelledError" not in record.getMessage())
-        try:
-            server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            return
-    if not server.started:
-        raise ConfigError("The page could not be started. The log above says why.")
-
-
-class _Server(uvicorn.Server):
-    """Says when it listens."""
-
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[str], None] | None, url: str) -> None:
-        super().__init__(config)
-        self._on_ready, self._url = on_ready, url
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started and self._on_ready:
-            self._on_ready(self._url)
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +115,7 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+                MutableHeaders(scope=message).update(_GIVEN["headers"])
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

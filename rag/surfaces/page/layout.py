@@ -9,29 +9,23 @@ from fastapi import FastAPI
 from rag.engine import Rag
 from rag.errors import RagError
 from rag.surfaces.page import render
-from rag.surfaces.page.replies import Replies
 from rag.surfaces.page.talk import ASK, Talk
 
 TITLE = "Ask the documents"
 HERE = Path(__file__).parent
 
-ICON = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' "
-    "rx='4' fill='%2322676c'/%3E%3Cpath d='M4 5h8M4 8h8M4 11h5' stroke='white' stroke-width='1.5'/%3E%3C/svg%3E"
-)
 CONCURRENT_ANSWERS = 4  # over all open pages; further questions wait their turn
 
 
 def mount(app: FastAPI, rag: Rag) -> None:
     """Put the page at "/" of the app; routes added later would not be reached."""
-    script = (HERE / "page.js").read_text("utf-8")
     gr.mount_gradio_app(
         app,
         page(rag),
         path="/",
         theme=gr.Theme.load(str(HERE / "theme.json")),  # neutral greys, one accent, system fonts
-        css=(HERE / "page.css").read_text("utf-8"),
-        head=f'<link rel="icon" href="{ICON}"><script>{script}</script>',
+        css=_file("page.css"),
+        head=f"{_file('icon.html')}<script>{_file('page.js')}</script>",
         footer_links=[],
         allowed_paths=[],
         max_file_size=1,
@@ -41,7 +35,7 @@ def mount(app: FastAPI, rag: Rag) -> None:
 
 def page(rag: Rag) -> gr.Blocks:
     """The page, not yet served."""
-    talk, made = Talk(Replies(rag)), _made(rag)
+    talk, made = Talk(rag), _made(rag)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, fill_height=True) as blocks:
         with gr.Row(elem_id="bar"):
             gr.HTML(lambda: _heading(rag, made), elem_id="heading", padding=False)
@@ -115,15 +109,13 @@ def _tell_of_repairs(rag: Rag) -> None:
 
 
 def _panel(rag: Rag) -> str:
+    line = '<li>{} <span class="place">{}</span></li>'
     try:
-        listed = "".join(
-            f'<li>{render.escape(one.title)} <span class="place">{render.escape(one.source)}</span></li>'
-            for one in rag.documents()
-        )
+        listed = [line.format(render.escape(one.title), render.escape(one.source)) for one in rag.documents()]
     except RagError:  # the heading says so
-        listed = ""
-    return (
-        '<aside aria-label="Sources"><nav class="numbers" hidden></nav><div class="opened" tabindex="-1" hidden></div>'
-        '<div class="closed"><h2>Sources</h2><p>Choose a number in an answer to read the passage it comes from.</p>'
-        f'<h2>Documents</h2><ul class="documents">{listed}</ul></div></aside>'
-    )
+        listed = []
+    return _file("panel.html").replace("\n", "").replace("$documents", "".join(listed))
+
+
+def _file(name: str) -> str:
+    return (HERE / name).read_text("utf-8")

@@ -16,57 +16,50 @@ logger = logging.getLogger(__name__)
 UNEXPECTED = (
     "Something went wrong here, and no answer was made. What happened is in the server's log; please try again."
 )
-CONTEXT_CHARS = 400  # shown on each side of a quote whose passage is not among the hits
 
 
-class Replies:
-    """Makes the replies of one page out of what a Rag says."""
+def respond(rag: Rag, message: str, history: Sequence[Turn], turn: int = 1) -> Generator[str, None, None]:
+    """The reply to question number `turn` as it grows, each time whole; what goes wrong is said in it."""
+    shown = ""
+    try:
+        for shown in _grow(rag, message, history, turn):
+            yield shown
+    except (RagError, ValueError) as error:
+        message = str(error)
+        yield render.failed(message[:1].upper() + message[1:], shown)
+    except Exception:  # a bug of ours, whatever it is: the log gets it, and the reader a line
+        logger.exception("The page could not answer")
+        yield render.failed(UNEXPECTED, shown)
 
-    def __init__(self, rag: Rag) -> None:
-        self._rag = rag
 
-    def respond(self, message: str, history: Sequence[Turn], turn: int = 1) -> Generator[str, None, None]:
-        """The reply to question number `turn` as it grows, each time whole; what goes wrong is said in it."""
-        shown = ""
-        try:
-            for shown in self._grow(message, history, turn):
-                yield shown
-        except (RagError, ValueError) as error:
-            message = str(error)
-            yield render.failed(message[:1].upper() + message[1:], shown)
-        except Exception:  # a bug of ours, whatever it is: the log gets it, and the reader a line
-            logger.exception("The page could not answer")
-            yield render.failed(UNEXPECTED, shown)
+def _grow(rag: Rag, message: str, history: Sequence[Turn], turn: int) -> Iterator[str]:
+    query, said = message, list[Sentence]()
+    hits: tuple[Hit, ...] = ()
+    yield render.working("Searching the documents …")
+    with closing(rag.stream(message, history=list(history))) as events:
+        for event in events:
+            match event:
+                case Searching():
+                    query = event.query
+                case Retrieved():
+                    hits = event.hits
+                    yield render.working("Reading what was found …")
+                case Said():
+                    said.append(event.sentence)
+                    partly = Answer(message, query, event.so_far, False, "", 0, tuple(said), hits, rag.model, 0)
+                    yield _shown(partly, turn, done=False)
+                case Done():
+                    yield _shown(event.answer, turn, done=True)
 
-    def _grow(self, message: str, history: Sequence[Turn], turn: int) -> Iterator[str]:
-        query, said = message, list[Sentence]()
-        hits: tuple[Hit, ...] = ()
-        yield render.working("Searching the documents …")
-        with closing(self._rag.stream(message, history=list(history))) as events:
-            for event in events:
-                match event:
-                    case Searching():
-                        query = event.query
-                    case Retrieved():
-                        hits = event.hits
-                        yield render.working("Reading what was found …")
-                    case Said():
-                        said.append(event.sentence)
-                        partly = Answer(message, query, event.so_far, False, "", 0, tuple(said), hits, "", 0)
-                        yield self._shown(partly, turn, done=False)
-                    case Done():
-                        yield self._shown(event.answer, turn, done=True)
 
-    def _shown(self, answer: Answer, turn: int, *, done: bool) -> str:
-        passage = partial(self._around, answer.hits)
-        written = (answer.model or self._rag.model) != "extractive"
-        return render.reply(answer, turn, passage, markdown=written, done=done)
+def _shown(answer: Answer, turn: int, *, done: bool) -> str:
+    around = partial(_around, answer.hits)
+    return render.reply(answer, turn, around, markdown=answer.model != "extractive", done=done)
 
-    def _around(self, hits: Sequence[Hit], citation: Citation) -> tuple[str, str]:
-        """What stands before and after the quote: the rest of its passage, or else of its surroundings."""
-        for hit in hits:
-            if hit.source == citation.source and hit.start <= citation.start and citation.end <= hit.end:
-                return hit.text[: citation.start - hit.start], hit.text[citation.end - hit.start :]
-        text = self._rag.document_text(citation.source)
-        first = max(0, citation.start - CONTEXT_CHARS)
-        return text[first : citation.start], text[citation.end : citation.end + CONTEXT_CHARS]
+
+def _around(hits: Sequence[Hit], citation: Citation) -> tuple[str, str]:
+    """What stands before and after the quote in the passage that it is from."""
+    for hit in hits:
+        if hit.source == citation.source and hit.start <= citation.start and citation.end <= hit.end:
+            return hit.text[: citation.start - hit.start], hit.text[citation.end - hit.start :]
+    return "", ""

@@ -1,6 +1,6 @@
 """What a reader can do with the chat: ask, start, retry, stop, begin anew.
 
-Between Gradio's events and `Replies`. The messages that the chat shows are the whole state: each carries its own
+Between Gradio's events and `respond`. The messages that the chat shows are the whole state: each carries its own
 sources, so that stop, retry and a new chat have nothing else to keep in step.
 """
 
@@ -11,8 +11,9 @@ from typing import Any
 import gradio as gr
 
 from rag.answering.types import Turn
+from rag.engine import Rag
 from rag.surfaces.page import render
-from rag.surfaces.page.replies import Replies
+from rag.surfaces.page.replies import respond
 from rag.surfaces.page.streaming import streamed
 
 ASK, STOP = "Ask", "Stop"
@@ -24,8 +25,8 @@ Updates = tuple[Any, Any]  # for the composer and for the chat
 class Talk:
     """The chat's events."""
 
-    def __init__(self, replies: Replies) -> None:
-        self._replies = replies
+    def __init__(self, rag: Rag) -> None:
+        self._rag = rag
 
     async def ask(self, message: str, shown: Messages) -> AsyncIterator[Updates]:
         """Answer what was typed."""
@@ -62,7 +63,7 @@ class Talk:
         turn = sum(one["role"] == "user" for one in shown) + 1
         begun = [*shown, _message("user", render.asked(question))]
         yield gr.Textbox(submit_btn=False, stop_btn=STOP, **emptied), begun
-        async for reply in streamed(self._replies.respond(question, history(shown), turn)):
+        async for reply in streamed(respond(self._rag, question, history(shown), turn)):
             yield gr.skip(), [*begun, _message("assistant", reply)]
         yield _ready(), gr.skip()
 
