@@ -1,5 +1,6 @@
 """The page: bar, chat, composer and source panel, and what sets them off."""
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,68 +12,36 @@ from rag.errors import RagError
 from rag.surfaces.page import render
 from rag.surfaces.page.talk import ASK, Talk
 
-TITLE = "Ask the documents"
 HERE = Path(__file__).parent
-
+PARTS: dict[str, Any] = tomllib.loads((HERE / "page.toml").read_text("utf-8"))
 CONCURRENT_ANSWERS = 4  # over all open pages; further questions wait their turn
 
 
 def mount(app: FastAPI, rag: Rag) -> None:
     """Put the page at "/" of the app; routes added later would not be reached."""
-    gr.mount_gradio_app(
-        app,
-        page(rag),
-        path="/",
-        theme=gr.Theme.load(str(HERE / "theme.json")),  # neutral greys, one accent, system fonts
-        css=_file("page.css"),
-        head=f"{_file('icon.html')}<script>{_file('page.js')}</script>",
-        footer_links=[],
-        allowed_paths=[],
-        max_file_size=1,
-        **dict.fromkeys(("run_history", "show_error", "enable_monitoring", "ssr_mode", "pwa", "mcp_server"), False),
-    )
+    style, script = ((HERE / name).read_text("utf-8") for name in ("page.css", "page.js"))
+    theme = gr.Theme.load(str(HERE / "theme.json"))  # neutral greys, one accent, system fonts
+    head = f"{PARTS['icon']}<script>{script}</script>"
+    gr.mount_gradio_app(app, page(rag), theme=theme, css=style, head=head, **PARTS["mount"])
 
 
 def page(rag: Rag) -> gr.Blocks:
     """The page, not yet served."""
-    talk, made = Talk(rag), _made(rag)
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, fill_height=True) as blocks:
+    made = _made(rag)
+    with gr.Blocks(title=PARTS["title"], **PARTS["blocks"]) as blocks:
         with gr.Row(elem_id="bar"):
             gr.HTML(lambda: _heading(rag, made), elem_id="heading", padding=False)
-            fresh = gr.Button("New chat", elem_id="new-chat", size="sm", scale=0, min_width=90)
+            fresh = gr.Button(**PARTS["fresh"])
         with gr.Row(elem_id="desk"):
             with gr.Column(elem_id="talk", min_width=0):
-                chat = _chat(rag)
-                box = gr.Textbox(
-                    placeholder="Ask about the documents",
-                    show_label=False,
-                    label="Your question",
-                    container=False,
-                    max_lines=8,
-                    autofocus=True,
-                    submit_btn=ASK,
-                    elem_id="box",
-                )
+                starters = [{"text": question} for question in rag.starters()]
+                chat = gr.Chatbot(height=None, examples=starters, **PARTS["chat"])
+                box = gr.Textbox(submit_btn=ASK, **PARTS["box"])
             with gr.Column(elem_id="side", min_width=0):
                 gr.HTML(lambda: _panel(rag), elem_id="panel", padding=False)
-        _wire(talk, chat, box, fresh)
+        _wire(Talk(rag), chat, box, fresh)
         blocks.load(lambda: _tell_of_repairs(rag), api_visibility="private", show_progress="hidden")
     return blocks.queue(default_concurrency_limit=CONCURRENT_ANSWERS, max_size=64)
-
-
-def _chat(rag: Rag) -> gr.Chatbot:
-    return gr.Chatbot(
-        label="Conversation",
-        layout="panel",
-        height=None,
-        elem_id="chat",
-        buttons=["copy"],
-        placeholder='<div class="welcome">What would you like to know?</div>',
-        examples=[{"text": question} for question in rag.starters()],
-        latex_delimiters=[],
-        sanitize_html=True,
-        **dict.fromkeys(("show_label", "container", "allow_tags", "line_breaks", "group_consecutive_messages"), False),
-    )
 
 
 def _wire(talk: Talk, chat: gr.Chatbot, box: gr.Textbox, fresh: gr.Button) -> None:
@@ -100,7 +69,7 @@ def _heading(rag: Rag, made: str) -> str:
         state = "1 document." if count == 1 else f"{count} documents."
     except RagError as error:
         state = str(error)
-    return f"<h1>{TITLE}</h1><p>{render.escape(f'{made} {state}')}</p>"
+    return f"<h1>{PARTS['title']}</h1><p>{render.escape(f'{made} {state}')}</p>"
 
 
 def _tell_of_repairs(rag: Rag) -> None:
@@ -109,13 +78,9 @@ def _tell_of_repairs(rag: Rag) -> None:
 
 
 def _panel(rag: Rag) -> str:
-    line = '<li>{} <span class="place">{}</span></li>'
     try:
-        listed = [line.format(render.escape(one.title), render.escape(one.source)) for one in rag.documents()]
+        listed = [(render.escape(one.title), render.escape(one.source)) for one in rag.documents()]
     except RagError:  # the heading says so
         listed = []
-    return _file("panel.html").replace("\n", "").replace("$documents", "".join(listed))
-
-
-def _file(name: str) -> str:
-    return (HERE / name).read_text("utf-8")
+    lines = (PARTS["document"].format(title=title, source=source) for title, source in listed)
+    return str(PARTS["panel"].format(documents="".join(lines)))
