@@ -5,7 +5,7 @@ import random
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from rag.evaluation import metrics
 from rag.evaluation.datasets import Query, Region, load
 from rag.evaluation.metrics import Values
 from rag.retrieval.ingest import Progress
+from rag.retrieval.types import Hit
 from rag.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 _DEPTH = 50  # passages by which documents are ranked; a document ranks as its best passage
 _MARK = re.compile(r" ?\[\d+\]")  # of a citation, which may stand within what is expected
 
-Searched = tuple[str, Sequence[Turn]]  # what is searched for a query, and with which history
+Asked = tuple[Query, str, Sequence[Turn]]  # what is searched for a query, and with which history
 
 
 def evaluate(
@@ -77,39 +78,36 @@ def _measured(rag: Rag, queries: list[Query], ingest: bool, answers: bool, progr
     }
 
 
-def _variants(queries: list[Query]) -> Iterator[tuple[str, list[Query], Callable[[Query], Searched]]]:
-    """The ways to search, side by side on the same queries: suffix, queries, what is searched."""
+def _variants(queries: list[Query]) -> Iterator[tuple[str, list[Asked]]]:
+    """The ways to search, side by side on the same queries, with the suffix of their measures."""
     if not any(query.history for query in queries):
-        yield "", queries, lambda query: (query.question, ())
+        yield "", [(query, query.question, ()) for query in queries]
         return
     rewritten = [query for query in queries if query.rewrite]
-    yield " (last turn)", rewritten or queries, lambda query: (query.question, ())
-    yield " (history)", rewritten or queries, lambda query: (query.question, query.history)
-    if rewritten:
-        yield " (rewrite)", rewritten, lambda query: (query.rewrite, ())
+    yield " (last turn)", [(query, query.question, ()) for query in rewritten or queries]
+    yield " (history)", [(query, query.question, query.history) for query in rewritten or queries]
+    yield " (rewrite)", [(query, query.rewrite, ()) for query in rewritten]
 
 
 def _search(rag: Rag, queries: list[Query], progress: Progress) -> Iterator[tuple[str, Values]]:
     """What retrieval is worth, by id."""
-    for suffix, asked, searched in _variants([q for q in queries if q.relevant or q.spans or q.pages]):
+    for suffix, asked in _variants([q for q in queries if q.relevant or q.spans or q.pages]):
         rankings: dict[str, list[str]] = {}
-        for done, query in enumerate(asked):
+        for done, (query, text, history) in enumerate(asked):
             progress(f"searching{suffix}", done, len(asked))
-            hits = rag.search(searched(query)[0], _DEPTH, searched(query)[1])
-            rankings[query.id] = list(dict.fromkeys(hit.source for hit in hits))
-            yield query.id, {name + suffix: value for name, value in _passages(rag, query, searched(query)).items()}
-        relevant = {query.id: query.relevant for query in asked if query.relevant}
+            rankings[query.id] = list(dict.fromkeys(hit.source for hit in rag.search(text, _DEPTH, history)))
+            hits = rag.search(text, 5, history) if query.spans or query.pages else []
+            yield query.id, {name + suffix: value for name, value in _passages(query, hits).items()}
+        relevant = {query.id: query.relevant for query, _, _ in asked if query.relevant}
         for id, found in metrics.ranking(rankings, relevant).items():
             yield id, {name + suffix: value for name, value in found.items()}
 
 
-def _passages(rag: Rag, query: Query, searched: Searched) -> Values:
+def _passages(query: Query, hits: Sequence[Hit]) -> Values:
     """What the first five passages are worth."""
-    hits = rag.search(searched[0], 5, searched[1]) if query.spans or query.pages else []
     on_page = {"page hit@5": float(any((hit.source, hit.page) in query.pages for hit in hits))} if query.pages else {}
-    if not query.spans:
-        return on_page
-    return on_page | metrics.span_values([Region(hit.source, hit.start, hit.end) for hit in hits], query.spans)
+    found = [Region(hit.source, hit.start, hit.end) for hit in hits]
+    return on_page | (metrics.span_values(found, query.spans) if query.spans else {})
 
 
 def _ask(rag: Rag, queries: list[Query], progress: Progress) -> Iterator[tuple[str, Values]]:

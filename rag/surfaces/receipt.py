@@ -12,7 +12,6 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cache
 from html import escape
 from pathlib import Path
 from string import Template
@@ -29,6 +28,7 @@ CONTEXT_CHARS = 240  # shown on each side of a quote
 _NEAREST = 3  # passages shown with an abstention
 _TOLD = ("question", "query", "text", "note", "abstained", "confidence", "model")  # of the answer, as it has them
 _SETTINGS = {"passages", "reranker", "unsupported"}  # those that are true whatever else a Rag was given
+_FORM: dict[str, Any] = tomllib.loads(Path(__file__).with_name("receipt.toml").read_text("utf-8"))
 _UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -59,16 +59,15 @@ def receipt(rag: Rag, answer: Answer) -> str:
 
 def page(data: Mapping[str, Any]) -> str:
     """The file of a receipt, from its data; whatever is wrong in those is a LookupError, TypeError or ValueError."""
-    form = _form()
-    words = form["words"]["en" if said("Not in the documents.", data["question"]).isascii() else "zh"]
+    words = _FORM["words"]["en" if said("Not in the documents.", data["question"]).isascii() else "zh"]
     made = {words["confidence"]: f"{data['confidence']:.2f}", words["model"]: data["model"]}
     made |= {words["version"]: f"rag {data['version']}"} | data["settings"]
     differing = " · ".join(f"{one['value']} [{one['quote']}]" for one in data["conflict"])
     return _filled(
         "page",
         {**data, **words, "heading": words["nearest" if data["abstained"] else "heading"]},
-        style=form["style"],
-        style_hash=base64.b64encode(hashlib.sha256(form["style"].encode()).digest()).decode(),
+        style=_FORM["style"],
+        style_hash=base64.b64encode(hashlib.sha256(_FORM["style"].encode()).digest()).decode(),
         answer=_answer(data, words["unsupported"]),
         differing=_filled("differing", {"told": words["differing"], "values": differing}) if differing else "",
         quotes="".join(_shown_quote(quote, words) for quote in data["quotes"]) or _filled("nothing", words),
@@ -105,7 +104,7 @@ def _answer(data: Mapping[str, Any], unsupported: str) -> str:
         flag = "" if sentence["supported"] else _filled("flag", {"words": unsupported})
         shown += _filled("sentence", {"text": text}, marks=marks and f" {marks}", flag=flag)
         cursor = sentence["end"] + len(written and f" {written}")
-    return shown + _text(data["text"][cursor:])
+    return shown + _filled("sentence", {"text": data["text"][cursor:]}, marks="", flag="")
 
 
 def _shown_quote(quote: Mapping[str, Any], words: Mapping[str, str]) -> str:
@@ -118,13 +117,5 @@ def _shown_quote(quote: Mapping[str, Any], words: Mapping[str, str]) -> str:
 
 def _filled(part: str, text: Mapping[str, object], **html: str) -> str:
     """A part of the page. Every character of the text is text in it, never markup."""
-    return Template(_form()[part]).substitute({name: _text(str(value)) for name, value in text.items()}, **html)
-
-
-def _text(text: str) -> str:
-    return escape(_UNSHOWABLE.sub("\ufffd", text))
-
-
-@cache
-def _form() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("receipt.toml").read_text("utf-8"))
+    shown = {name: escape(_UNSHOWABLE.sub("\ufffd", str(value))) for name, value in text.items()}
+    return Template(_FORM[part]).substitute(shown, **html)
