@@ -205,12 +205,12 @@ def evaluate_set(
     if len(paths) != (2 if compare else 1):
         raise typer.BadParameter("give one PATH to measure, or --compare and two results of --json")
     if compare:
-        found = report.compared(*paths)
-        put(found if as_json else report.comparison_table(found))
-        return
-    given, answers = _settings(corpus, index, llm), not retrieval_only
-    found = evaluate(paths[0], given, progress(), corpus=corpus, index=index, answers=answers, limit=limit)
-    put(found if as_json else report.table(found))
+        found, table = report.compared(*paths), report.comparison_table
+    else:
+        given, answers = _settings(corpus, index, llm), not retrieval_only
+        found = evaluate(paths[0], given, progress(), corpus=corpus, index=index, answers=answers, limit=limit)
+        table = report.table
+    put(found if as_json else table(found))
 
 
 def main() -> None:

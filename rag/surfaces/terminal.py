@@ -81,14 +81,14 @@ def lost(seen: Why) -> str:
 
 def explained(hit: Hit) -> str:
     """What a hit's rank is made of."""
-    listed = [
-        f"number {rank} by {by}" for rank, by in ((hit.dense_rank, "meaning"), (hit.sparse_rank, "words")) if rank
-    ]
-    told = [*(listed or ["in neither list"]), f"score {hit.score:.2f}"]
+    ranks = (hit.dense_rank, "meaning"), (hit.sparse_rank, "words")
+    told = [f"number {rank} by {by}" for rank, by in ranks if rank] or ["in neither list"]
+    told.append(f"score {hit.score:.2f}")
     if hit.dense_score is not None:
         told.append(f"cosine {hit.dense_score:.2f}, late interaction {hit.late_score:.2f}, BM25 {hit.sparse_score:.1f}")
     told += [f"matched: {', '.join(hit.matched)}"] if hit.matched else []
-    return "; ".join([*told, "named by another passage"] if hit.bridged_from else told)
+    told += ["named by another passage"] if hit.bridged_from else []
+    return "; ".join(told)
 
 
 def streamed(events: Iterable[Event]) -> Answer:

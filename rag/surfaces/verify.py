@@ -46,10 +46,8 @@ def _findings(rag: Rag, data: Mapping[str, Any], html: str) -> Iterator[Finding]
     holding: dict[int, str] = {}
     for quote in data["quotes"]:
         name = f"[{quote['number']}] {quote['source']}:{quote['start']}-{quote['end']}"
-        if quote["source"] not in listed:
-            yield Finding(name, "gone", "the document is no longer in the index. Put it back, or ask again.")
-            continue
-        found = _checked(name, quote, data["documents"][quote["source"]], rag.document_text(quote["source"]))
+        text = rag.document_text(quote["source"]) if quote["source"] in listed else None
+        found = _checked(name, quote, data["documents"][quote["source"]], text)
         if found.state == "holds":
             holding[quote["number"]] = " ".join(quote["quote"].split())
         yield found
@@ -64,8 +62,10 @@ def _findings(rag: Rag, data: Mapping[str, Any], html: str) -> Iterator[Finding]
         yield Finding("page", "altered", "differs from its data: somebody edited it. Trust none of it.")
 
 
-def _checked(name: str, quote: Mapping[str, Any], digest: str, text: str) -> Finding:
+def _checked(name: str, quote: Mapping[str, Any], digest: str, text: str | None) -> Finding:
     """How a quote stands in the text that its document has now."""
+    if text is None:
+        return Finding(name, "gone", "the document is no longer in the index. Put it back, or ask again.")
     start, end, said = quote["start"], quote["end"], quote["quote"]
     stands = 0 <= start < end and text[start:end] == said
     if text_digest(text) == digest:

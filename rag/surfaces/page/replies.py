@@ -13,9 +13,7 @@ from rag.surfaces.page import render
 
 logger = logging.getLogger(__name__)
 
-UNEXPECTED = (
-    "Something went wrong here, and no answer was made. What happened is in the server's log; please try again."
-)
+UNEXPECTED = "Something went wrong here, and no answer was made. The server's log says what; please try again."
 
 
 def respond(rag: Rag, message: str, history: Sequence[Turn], turn: int = 1) -> Generator[str, None, None]:
@@ -33,23 +31,21 @@ def respond(rag: Rag, message: str, history: Sequence[Turn], turn: int = 1) -> G
 
 
 def _grow(rag: Rag, message: str, history: Sequence[Turn], turn: int) -> Iterator[str]:
-    query, said = message, list[Sentence]()
-    hits: tuple[Hit, ...] = ()
+    said: list[Sentence] = []
     yield render.working("Searching the documents …")
     with closing(rag.stream(message, history=list(history))) as events:
         for event in events:
             match event:
-                case Searching():
-                    query = event.query
-                case Retrieved():
-                    hits = event.hits
+                case Searching(query):
+                    yield render.working("Searching the documents …")
+                case Retrieved(hits):
                     yield render.working("Reading what was found …")
-                case Said():
-                    said.append(event.sentence)
-                    partly = Answer(message, query, event.so_far, False, "", 0, tuple(said), hits, rag.model, 0)
+                case Said(sentence, so_far):
+                    said.append(sentence)
+                    partly = Answer(message, query, so_far, False, "", 0, tuple(said), hits, rag.model, 0)
                     yield _shown(partly, turn, done=False)
-                case Done():
-                    yield _shown(event.answer, turn, done=True)
+                case Done(answer):
+                    yield _shown(answer, turn, done=True)
 
 
 def _shown(answer: Answer, turn: int, *, done: bool) -> str:

@@ -49,7 +49,7 @@ class Talk:
     def stop(self, shown: Messages) -> Updates:
         """Keep what was said, and say that it was stopped."""
         if shown and shown[-1]["role"] == "assistant":
-            shown = [*shown[:-1], _message("assistant", render.stopped(_content(shown[-1])))]
+            shown = [*shown[:-1], {"role": "assistant", "content": render.stopped(_content(shown[-1]))}]
         return _ready(), shown
 
     def forget(self) -> Updates:
@@ -61,10 +61,10 @@ class Talk:
             yield "", gr.skip()
             return
         turn = sum(one["role"] == "user" for one in shown) + 1
-        begun = [*shown, _message("user", render.asked(question))]
+        begun = [*shown, {"role": "user", "content": render.asked(question)}]
         yield gr.Textbox(submit_btn=False, stop_btn=STOP, **emptied), begun
         async for reply in streamed(respond(self._rag, question, history(shown), turn)):
-            yield gr.skip(), [*begun, _message("assistant", reply)]
+            yield gr.skip(), [*begun, {"role": "assistant", "content": reply}]
         yield _ready(), gr.skip()
 
 
@@ -81,10 +81,6 @@ def history(shown: Messages) -> list[Turn]:
 def _content(message: dict[str, Any]) -> str:
     content = message["content"]
     return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
-
-
-def _message(role: str, content: str) -> dict[str, Any]:
-    return {"role": role, "content": content}
 
 
 def _ready(**more: str) -> gr.Textbox:
