@@ -27,10 +27,8 @@ def split(document: Document) -> list[Passage]:
     heads = page_heads(document)
     for (_, sections, page), group in groupby(_quotable(document), key=itemgetter(0)):
         sentences = [span for _, block in group for span in _sentences(document.text, block)]
-        runs = list(_packed(document.text, sentences))
-        passages += [
-            _passage(document, sections, run, heads.get(page, "") if at else "") for at, run in enumerate(runs)
-        ]
+        for at, run in enumerate(_packed(document.text, sentences)):
+            passages.append(_passage(document, sections, run, heads.get(page, "") if at else ""))
     return passages
 
 

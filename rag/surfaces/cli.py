@@ -111,8 +111,8 @@ def verify(rag: "Rag", file: Receipt, as_json: Json = False) -> None:
     findings = findings_of(rag, file)
     holds = all(found.state == "holds" for found in findings)
     told = [f"{found.state:8}{found.what}{found.detail and f': {found.detail}'}" for found in findings]
-    text = "\n".join(told) or "This receipt has no quotes; there is nothing to check."
-    put({"ok": holds, "findings": [asdict(found) for found in findings]} if as_json else text)
+    told = told or ["This receipt has no quotes; there is nothing to check."]
+    put({"ok": holds, "findings": [asdict(found) for found in findings]} if as_json else "\n".join(told))
     if not holds:
         raise typer.Exit(1)
 

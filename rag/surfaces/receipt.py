@@ -109,8 +109,8 @@ def _answer(data: Mapping[str, Any], unsupported: str) -> str:
 
 def _shown_quote(quote: Mapping[str, Any], words: Mapping[str, str]) -> str:
     text, (start, end) = quote["quote"], quote["highlight"]
-    page = quote["page"] and f"{words['page']} {quote['page']}"
-    place = quote["source"], quote["section"], page, f"{words['characters']} {quote['start']}\u2013{quote['end']}"
+    sheet = quote["page"] and f"{words['page']} {quote['page']}"
+    place = quote["source"], quote["section"], sheet, f"{words['characters']} {quote['start']}\u2013{quote['end']}"
     parts = {"left": text[:start], "middle": text[start:end], "right": text[end:]}
     return _filled("quote", {**quote, **parts, "place": " · ".join(filter(None, place))})
 

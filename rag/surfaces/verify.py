@@ -49,13 +49,13 @@ def _findings(rag: Rag, data: Mapping[str, Any], html: str) -> Iterator[Finding]
         text = rag.document_text(quote["source"]) if quote["source"] in listed else None
         found = _checked(name, quote, data["documents"][quote["source"]], text)
         if found.state == "holds":
-            holding[quote["number"]] = " ".join(quote["quote"].split())
+            holding[quote["number"]] = quote["quote"]
         yield found
     for number, sentence in enumerate(data["sentences"], 1):
-        told = " ".join(data["text"][sentence["start"] : sentence["end"]].split())
+        told = data["text"][sentence["start"] : sentence["end"]].split()
         rests_on = [holding[at] for at in sentence["quotes"] if at in holding]
         if data["model"] == "extractive":  # whose sentences are copies, but for markup
-            rests_on = [text for text in rests_on if inert(text).split() == told.split()]
+            rests_on = [text for text in rests_on if inert(" ".join(text.split())).split() == told]
         if sentence["supported"] and not rests_on:
             yield Finding(f"sentence {number}", "gone", "no quote that still holds says this. Ask again.")
     if page(data) != html:
@@ -69,8 +69,8 @@ def _checked(name: str, quote: Mapping[str, Any], digest: str, text: str | None)
     start, end, said = quote["start"], quote["end"], quote["quote"]
     stands = 0 <= start < end and text[start:end] == said
     if text_digest(text) == digest:
-        around = quote["before"] + said + quote["after"]
-        if stands and text[start - len(quote["before"]) : end + len(quote["after"])] == around:
+        around = text[start - len(quote["before"]) : end + len(quote["after"])]
+        if stands and around == quote["before"] + said + quote["after"]:
             return Finding(name, "holds")
         return Finding(name, "altered", "the document is as it was and does not say this: somebody edited the receipt.")
     if stands:

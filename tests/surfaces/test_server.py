@@ -15,6 +15,7 @@ import pytest
 from fastapi import FastAPI, HTTPException
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from rag.errors import ConfigError, IndexMissing
 from rag.settings import Settings
@@ -101,8 +102,11 @@ def test_own_names_are_answered(host: str) -> None:
     "host", ["evil.example", "127.0.0.1.evil.example", "localhost@evil.example", "", "[", "testserver"]
 )
 def test_other_names_are_refused(host: str) -> None:
-    answer = client_of(Gate(echo, {"chat.example"})).get("/", headers={"Host": host})
+    client = client_of(Gate(echo, {"chat.example"}))
+    answer = client.get("/", headers={"Host": host})
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "Host")
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/", headers={"Host": host}):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from functools import partial
 
 from rag.answering.types import Answer, Citation, Done, Retrieved, Said, Searching, Sentence, Turn
 from rag.engine import Rag
@@ -49,8 +48,8 @@ def _grow(rag: Rag, message: str, history: Sequence[Turn], turn: int) -> Iterato
 
 
 def _shown(answer: Answer, turn: int, *, done: bool) -> str:
-    around = partial(_around, answer.hits)
-    return render.reply(answer, turn, around, markdown=answer.model != "extractive", done=done)
+    written = answer.model != "extractive"
+    return render.reply(answer, turn, lambda cited: _around(answer.hits, cited), markdown=written, done=done)
 
 
 def _around(hits: Sequence[Hit], citation: Citation) -> tuple[str, str]:
