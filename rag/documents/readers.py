@@ -1,7 +1,6 @@
 """From a file to a Document: one reader for each format, chosen by the file's suffix."""
 
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
@@ -85,10 +84,5 @@ def _read_pdf(source: str, data: bytes) -> Document:
     return Document(source, title or Path(source).stem, clean("\n".join(pages)), tuple(starts))
 
 
-_READERS: dict[str, Callable[[str, bytes], Document]] = {
-    ".md": _read_markdown,
-    ".markdown": _read_markdown,
-    ".pdf": _read_pdf,
-    ".txt": _read_text,
-}
+_READERS = {".md": _read_markdown, ".markdown": _read_markdown, ".pdf": _read_pdf, ".txt": _read_text}
 SUFFIXES = tuple(_READERS)

@@ -7,6 +7,11 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 
+def text_digest(text: str) -> str:
+    """SHA-256 of a text, in UTF-8."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 class Span(NamedTuple):
     """Characters `start` to `end` (exclusive) of a document's text."""
 
@@ -26,8 +31,7 @@ class Document:
     @property
     def id(self) -> str:
         """Digest of all that passages are made of, so that the same content is the same document."""
-        content = "\0".join([self.source, self.title, self.text, repr(self.page_starts)])
-        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+        return text_digest("\0".join([self.source, self.title, self.text, repr(self.page_starts)]))
 
     def page_at(self, offset: int) -> int | None:
         """The page, counted from 1, that holds this offset; None when there are no pages."""
@@ -51,13 +55,12 @@ class Passage:
     @property
     def id(self) -> str:
         """Digest of place and content: the same passage of the same document, again."""
-        key = f"{self.source}\0{self.start}\0{self.embedding_text}"
-        return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return text_digest(f"{self.source}\0{self.start}\0{self.embedding_text}")[:32]
 
     @property
     def text_id(self) -> str:
         """Digest of what is embedded: one for all passages that read the same."""
-        return hashlib.sha256(self.embedding_text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return text_digest(self.embedding_text)[:32]
 
     @property
     def embedding_text(self) -> str:

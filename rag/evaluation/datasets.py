@@ -119,9 +119,8 @@ def _query(id: str, row: Row, relevant: Mapping[str, int], documents: _Documents
 def _texts(row: Row, name: str) -> tuple[str, ...]:
     """A field that holds a text, or a list of texts or of lists of them."""
     value = row.get(name) or ()
-    if isinstance(value, str):
-        return (value,)
-    texts = [text for one in value for text in ([one] if isinstance(one, str) else one)]
+    parts = [value] if isinstance(value, str) else value
+    texts = [text for part in parts for text in ([part] if isinstance(part, str) else part)]
     _check(all(isinstance(text, str) for text in texts), f"{name} must be text, not {value!r}")
     return tuple(texts)
 

@@ -20,6 +20,7 @@ from typing import Any
 from rag import __version__
 from rag.answering.phrases import said
 from rag.answering.types import Answer, Citation, Sentence
+from rag.documents.types import text_digest
 from rag.engine import Rag
 from rag.errors import CorpusError
 
@@ -75,11 +76,6 @@ def page(data: Mapping[str, Any]) -> str:
         settings="".join(_filled("row", {"name": n, "value": v}) for n, v in made.items()),
         data=json.dumps(data).replace("<", "\\u003c"),
     )
-
-
-def text_digest(text: str) -> str:
-    """SHA-256 of a document's extracted text, in UTF-8."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _sentence(sentence: Sentence) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rag.answering.markup import inert
+from rag.documents.types import text_digest
 from rag.engine import Rag
 from rag.errors import ReceiptError
-from rag.surfaces.receipt import FORMAT, page, text_digest
+from rag.surfaces.receipt import FORMAT, page
 
 _OPEN, _CLOSE = '<script type="application/json" id="receipt">', "</script>"
 
