@@ -10,8 +10,8 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from rag.documents.readers import SUFFIXES
 from rag.errors import CorpusError
@@ -21,8 +21,7 @@ log = logging.getLogger(__name__)
 _LEFT_OUT = (".", "~$")  # how hidden files, and those that an open office program leaves, begin
 
 
-@dataclass(frozen=True, slots=True)
-class FileStamp:
+class FileStamp(NamedTuple):
     """What tells at a glance whether a file changed."""
 
     size: int

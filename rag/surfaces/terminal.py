@@ -75,8 +75,9 @@ def listed(hits: Sequence[Hit], explain: bool) -> str:
 
 def lost(seen: Why) -> str:
     """Where a passage was lost."""
-    told = f"{'Not lost.' if seen.stage == 'nowhere' else f'Lost at: {seen.stage}.'} {seen.detail}"
-    return told + (f"\n{seen.hit.source}:{seen.hit.start}-{seen.hit.end}\n   {explained(seen.hit)}" if seen.hit else "")
+    hit, stage = seen.hit, "Not lost." if seen.stage == "nowhere" else f"Lost at: {seen.stage}."
+    place = f"\n{hit.source}:{hit.start}-{hit.end}\n   {explained(hit)}" if hit else ""
+    return f"{stage} {seen.detail}{place}"
 
 
 def explained(hit: Hit) -> str:
