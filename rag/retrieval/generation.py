@@ -9,8 +9,6 @@ lexical/          sparse search
 embedded.rows     for each passage its vector, and what else the model gave
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -4,8 +4,6 @@ What did not change is taken over from the generation in use, and no text is emb
 changed in place: when a step fails, or nothing is new, the old generation goes on serving.
 """
 
-from __future__ import annotations
-
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
