@@ -18,7 +18,7 @@ import sqlite3
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.errors import StoreError
-from rag.retrieval.disk import acquire
+from rag.retrieval.disk import locked
 from rag.retrieval.types import Vectors
 
 if TYPE_CHECKING:
@@ -79,12 +79,9 @@ class DenseIndex:
             self.close()
             raise StoreError(f"Chroma cannot open {path}: {error}. Run `rag ingest --rebuild`.") from error
 
-    def search(self, vector: Vectors, k: int, among: Sequence[str] | None = None) -> list[tuple[str, float]]:
+    def search(self, vector: Vectors, k: int, among: list[str] | None = None) -> list[tuple[str, float]]:
         """The `k` nearest texts, of all or among some, fewer where there are fewer: (id, cosine), best first."""
-        if among is not None and not among:
-            return []
-        ids = None if among is None else list(among)
-        found = self._collection.query(ids=ids, query_embeddings=vector.tolist(), n_results=k, include=["distances"])
+        found = self._collection.query(ids=among, query_embeddings=vector.tolist(), n_results=k, include=["distances"])
         distances = (found["distances"] or [[]])[0]
         return [(id, max(-1.0, min(1.0, 1.0 - d))) for id, d in zip(found["ids"][0], distances, strict=True)]
 
@@ -150,11 +147,8 @@ def flaw(path: Path) -> str | None:
 def sweep(rooms: Path) -> None:
     """Remove the copies of processes that were killed."""
     for room in rooms.glob(f"{_ROOM}*"):
-        try:
-            os.close(acquire(room))
-        except OSError:  # in use, or just gone
-            continue
-        shutil.rmtree(room, ignore_errors=True)
+        with suppress(OSError), locked(room):  # it is in use, or just gone
+            shutil.rmtree(room, ignore_errors=True)
 
 
 @contextmanager
@@ -207,7 +201,7 @@ def _copied(path: Path, rooms: Iterable[Path], beside: Iterable[Path], held: Exi
         try:
             room = Path(tempfile.mkdtemp(prefix=_ROOM, dir=place.absolute()))
             attempt.callback(shutil.rmtree, room, ignore_errors=True)
-            attempt.callback(os.close, acquire(room))
+            attempt.enter_context(locked(room))
             _copy(path, room)
             for file in beside:
                 shutil.copyfile(file, room / file.name)
