@@ -154,13 +154,11 @@ def sweep(rooms: Path) -> None:
 @contextmanager
 def _writing(path: Path) -> Iterator[Client]:
     """A client that is closed in any case, and whose errors are ours."""
-    with ExitStack() as held:
-        try:
-            client = _client(path)
-            held.callback(client.close)
+    try:
+        with closing(_client(path)) as client:
             yield client
-        except Exception as error:  # as above
-            raise StoreError(f"Chroma cannot write {path}: {error}") from error
+    except Exception as error:  # as above
+        raise StoreError(f"Chroma cannot write {path}: {error}") from error
 
 
 def _add(client: Client, collection: Collection, ids: Sequence[str], vectors: Vectors) -> None:
@@ -197,20 +195,18 @@ def _copied(path: Path, rooms: Iterable[Path], beside: Iterable[Path], held: Exi
     """A folder of our own with what is in `path`, and files beside it; its lock shows that it is in use."""
     problem: OSError | None = None
     for place in rooms:
-        attempt = ExitStack()
         try:
-            room = Path(tempfile.mkdtemp(prefix=_ROOM, dir=place.absolute()))
-            attempt.callback(shutil.rmtree, room, ignore_errors=True)
-            attempt.enter_context(locked(room))
-            _copy(path, room)
-            for file in beside:
-                shutil.copyfile(file, room / file.name)
+            with ExitStack() as attempt:
+                room = Path(tempfile.mkdtemp(prefix=_ROOM, dir=place.absolute()))
+                attempt.callback(shutil.rmtree, room, ignore_errors=True)
+                attempt.enter_context(locked(room))
+                _copy(path, room)
+                for file in beside:
+                    shutil.copyfile(file, room / file.name)
+                held.push(attempt.pop_all())
+                return room
         except OSError as error:
-            attempt.close()
             problem = error
-            continue
-        held.push(attempt.pop_all())
-        return room
     assert problem
     raise StoreError(
         f"The index at {path} cannot be opened: there is no room for a working copy ({problem}). "
