@@ -9,7 +9,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -54,7 +54,10 @@ def locked(path: Path, *, shared: bool = False, timeout_s: float = 0) -> Iterato
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     deadline = time.monotonic() + timeout_s
     try:
-        while not _try(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
+        while True:
+            with suppress(BlockingIOError):
+                fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+                break
             if time.monotonic() >= deadline:
                 raise TimeoutError(f"{path} is locked by another process")
             time.sleep(0.05)
@@ -63,11 +66,3 @@ def locked(path: Path, *, shared: bool = False, timeout_s: float = 0) -> Iterato
         yield
     finally:
         os.close(handle)
-
-
-def _try(handle: int, kind: int) -> bool:
-    try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

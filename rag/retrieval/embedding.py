@@ -39,9 +39,8 @@ class SentenceTransformerEmbeddings(Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector for each text."""
-        vectors = self._loaded.encode(texts, batch_size=16, normalize_embeddings=True, show_progress_bar=False)
-        rows: list[list[float]] = np.asarray(vectors, dtype=np.float32).tolist()
-        return rows
+        rows = self._loaded.encode(texts, batch_size=16, normalize_embeddings=True, show_progress_bar=False)
+        return [row.tolist() for row in rows]
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of a query."""
