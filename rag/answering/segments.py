@@ -43,25 +43,23 @@ class Segmenter:
             yield Draft("", lead=tail)
 
     def _line(self, line: str, end: str) -> Iterator[Draft]:
-        if self._block or _PATTERNS["fence"].match(line):
-            yield from self._code(line, end)
-            return
-        if _PATTERNS["table_rule"].match(line):
+        is_rule = bool(_PATTERNS["table_rule"].match(line))
+        if is_rule:
             self._lead, self._head = self._lead + self._head, ""
         yield from self._release_head()
-        if _PATTERNS["table_head"].match(line) and not _PATTERNS["table_rule"].match(line):
+        if self._block or _PATTERNS["fence"].match(line):
+            yield from self._code(line, end)
+        elif _PATTERNS["table_head"].match(line) and not is_rule:
             self._head = line + end
-            return
-        if _PATTERNS["heading"].match(line) or _PATTERNS["no_words"].match(_MARK.sub("", line)):
-            self._lead += _MARK.sub("", line)
+        elif _PATTERNS["heading"].match(line) or _PATTERNS["no_words"].match(_MARK.sub("", line)):
+            self._lead += _MARK.sub("", line) + end
         else:
             rest = yield from self._complete(line)
             if not _PATTERNS["no_words"].match(rest):
                 yield self._draft(rest, "")
-        self._lead += end
+            self._lead += end
 
     def _code(self, line: str, end: str) -> Iterator[Draft]:
-        yield from self._release_head()
         closes = bool(self._block) and bool(_PATTERNS["fence"].match(line))
         self._block += line if closes else line + end
         if closes:
