@@ -39,7 +39,7 @@ from rag.documents.types import Document, Passage, Span
 from rag.retrieval import chroma
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.generation import Generation, Manifest, NewGeneration
-from rag.retrieval.lexical import LexicalIndex
+from rag.retrieval.lexical import LexicalIndex, best
 from rag.retrieval.minilm import MiniLM
 from rag.retrieval.retriever import HybridRetriever
 from rag.retrieval.types import Vectors
@@ -134,7 +134,7 @@ def read_afresh(index: Path, asked: list[str], queries: Vectors, cache: Path) ->
     retriever = HybridRetriever(generation, embedder)
     retriever.search("warm", 1)
     dense_ms, found = milliseconds(lambda query: generation.dense.search(query, DEEPEST), list(queries))
-    sparse_ms, _ = milliseconds(lambda text: generation.lexical.search(text, DEEPEST), asked)
+    sparse_ms, _ = milliseconds(lambda text: best(generation.lexical.scores(text), DEEPEST), asked)
     whole_ms, _ = milliseconds(lambda text: retriever.search(text, 5), asked)
     generation.close()
     return Reading([[id for id, _ in one] for one in found], open_s, dense_ms, sparse_ms, whole_ms, peak_mb())

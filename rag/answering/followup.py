@@ -4,7 +4,6 @@ What is filled in stands behind the question in brackets, where the retriever co
 ones from flat optima on mtrag-un and mtrag-human-subset.
 """
 
-import re
 from collections import defaultdict
 
 from rag.answering.lexicon import patterns
@@ -12,11 +11,6 @@ from rag.answering.types import History, Turn
 from rag.retrieval.lexical import LexicalIndex, words
 
 _PATTERNS = patterns("followup")
-_NAME = r"(?<=\s)(?<!\bin\s)(?:(?!I\b)[A-Z][\w-]+|\d{3,})"
-_NAMES = re.compile(rf"{_NAME}(?:\s{_NAME})*")
-_OWN = re.compile(rf"({_NAME}\b.*?)(?:\b(?:its|his|her|their)\b|(?<=[\w,])\s+and\b.*)")
-_INSTEAD = re.compile(rf"(?i:{_PATTERNS['opener'].pattern})\s({_NAMES.pattern})\W*")
-_WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]{2,}")
 _FEW_WORDS = 2  # telling ones; a fragment of more stands alone
 _SHARED = 0.3  # of a question's words, by idf: with so much of the conversation it goes on with it
 _FILLED_IN = 4  # words; twice as many where a question leans
@@ -42,13 +36,13 @@ def condense(question: str, history: History, lexical: LexicalIndex) -> str:
 
 def _instead(question: str, last: str) -> str:
     """For "And DingTalk?" the last question, asked about DingTalk; "" for other questions."""
-    new, old = _INSTEAD.fullmatch(question), _NAMES.search(last)
+    new, old = _PATTERNS["instead"].fullmatch(question), _PATTERNS["names"].search(last)
     return last[: old.start()] + new[1] + last[old.end() :] if new and old else ""
 
 
 def _leans(text: str) -> bool:
     """Whether a question cannot be understood alone: "Why?", "And DingTalk?", "What does he manage?"."""
-    if _PATTERNS["points_back"].search(_OWN.sub(r"\1", _PATTERNS["clause"].sub(r"\1", text))):
+    if _PATTERNS["points_back"].search(_PATTERNS["own"].sub(r"\1", _PATTERNS["clause"].sub(r"\1", text))):
         return True
     telling = len(set(words(text)))
     is_fragment = bool(_PATTERNS["opener"].match(text)) or not _PATTERNS["asks"].search(text)
@@ -57,9 +51,11 @@ def _leans(text: str) -> bool:
 
 def _goes_on(question: str, turns: History, lexical: LexicalIndex) -> bool:
     """Whether a question, itself without a name, is about what was spoken of."""
+    if _PATTERNS["names"].search(question):
+        return False
     told = set(words(" ".join(turn["content"] for turn in turns)))
     idf = {word: lexical.idf(word) for word in words(question)}
-    return not _NAMES.search(question) and sum(idf[word] for word in idf if word in told) >= _SHARED * sum(idf.values())
+    return sum(idf[word] for word in idf if word in told) >= _SHARED * sum(idf.values())
 
 
 def _telling(question: str, turns: History, lexical: LexicalIndex) -> list[str]:
@@ -77,5 +73,5 @@ def _telling(question: str, turns: History, lexical: LexicalIndex) -> list[str]:
 
 def _forms(text: str) -> dict[str, str]:
     """The words of a text, and how each is written there."""
-    found = [(form, words(form)) for form in _WORD.findall(text)]
+    found = [(form, words(form)) for form in _PATTERNS["form"].findall(text)]
     return {stem: form if len(stems) == 1 else stem for form, stems in found for stem in stems}

@@ -1,6 +1,5 @@
 """What kind of message this is: a question about facts, about the whole, or no question to the documents at all."""
 
-import re
 import unicodedata
 from typing import Literal, get_args
 
@@ -11,25 +10,18 @@ Intent = Literal["greeting", "thanks", "system", "overview", "fact"]
 
 _PATTERNS = patterns("intent")
 _OF_PARTS = [pattern for name, pattern in _PATTERNS.items() if name.startswith("part_")]
-_LEANS_BACK = re.compile(r"\bhow do(?:es)? (?:this|it) work$")  # in a conversation, a question about what was said
-_PUNCTUATION = re.compile("[!?.,~\u3002\uff0c\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]+")  # and emoji
-_ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # a terminal's colour codes
-_UNSEEN = re.compile(  # and halves of characters, which no encoder takes; what is white space stays, for `split`
-    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
-    r"\U000e0000-\U000e007f]"
-)
 
 
 def visible(message: str) -> str:
     """A message without what cannot be seen or printed, its words one space apart."""
-    return " ".join(_UNSEEN.sub("", _ESCAPE.sub("", message)).split())
+    return " ".join(_PATTERNS["unseen"].sub("", _PATTERNS["escape"].sub("", message)).split())
 
 
 def intent_of(message: str, begun: bool = False) -> Intent:
     """The kind of a message, a fact unless it is clearly another; once it has `begun`, "it" may be what was said."""
     plain = unicodedata.normalize("NFKC", message).replace("\u2019", "'").lower()
-    plain = " ".join(_PUNCTUATION.sub(" ", plain).split())
-    if begun and _LEANS_BACK.search(plain):
+    plain = " ".join(_PATTERNS["punctuation"].sub(" ", plain).split())
+    if begun and _PATTERNS["leans_back"].search(plain):
         return "fact"
     return next((kind for kind in get_args(Intent) if kind != "fact" and _PATTERNS[kind].fullmatch(plain)), "fact")
 

@@ -24,7 +24,7 @@ from rag.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_TEXTS = texts("prompts")
+_TEXTS, _FAILURES = texts("prompts"), texts("failures")
 _PROMPT = ChatPromptTemplate.from_messages(
     [("system", _TEXTS["system"]), MessagesPlaceholder("history"), ("human", _TEXTS["user"])]
 ).partial(not_found=_TEXTS["not_found"])
@@ -124,15 +124,9 @@ def chat_model(settings: Settings) -> BaseChatModel:
         return model
     except ImportError as error:
         provider = settings.llm.partition(":")[0]
-        raise ConfigError(
-            f"RAG_LLM={settings.llm} needs a package that is not installed. Run `make install EXTRAS={provider}`."
-        ) from error
+        raise ConfigError(_FAILURES["package"].format(model=settings.llm, provider=provider)) from error
     except Exception as error:  # each provider checks its own way, and a missing key is each one's own exception
-        raise ConfigError(
-            f"RAG_LLM={settings.llm} cannot be used: {_first_line(error)} "
-            "Give provider:model, such as openai:gpt-5-mini, and its key (RAG_LLM_API_KEY or the provider's own "
-            "variable); or leave RAG_LLM unset for answers without a model."
-        ) from error
+        raise ConfigError(_FAILURES["unusable"].format(model=settings.llm, error=_first_line(error))) from error
 
 
 def _spoken(pieces: Iterator[str]) -> Iterator[str]:
@@ -160,11 +154,8 @@ def _spoken(pieces: Iterator[str]) -> Iterator[str]:
 def _translated(error: Exception, name: str) -> ModelError:
     kind = type(error).__name__
     if isinstance(error, TimeoutError) or "timeout" in kind.lower():
-        return ModelTimeout(f"The model {name} did not answer in time. Try again, or raise RAG_LLM_TIMEOUT_S.")
-    return ModelUnavailable(
-        f"The model {name} failed ({kind}: {_first_line(error)}) Check that its server runs and that RAG_LLM, "
-        "RAG_LLM_BASE_URL and the key are right; or unset RAG_LLM for answers without a model."
-    )
+        return ModelTimeout(_FAILURES["late"].format(model=name))
+    return ModelUnavailable(_FAILURES["failed"].format(model=name, kind=kind, error=_first_line(error)))
 
 
 def _first_line(error: Exception) -> str:

@@ -6,8 +6,6 @@ that hold all its words, and these gain by how few they are, by whether it is th
 of the question that the naming passage does not. Knows positions and words, nothing of vectors.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,7 +46,7 @@ def bridge(
     fused: Mapping[int, float],
     passages: Sequence[Passage],
     lexical: LexicalIndex,
-    allowed: NDArray[np.bool_] | None = None,
+    allowed: NDArray[np.bool_],
 ) -> dict[int, Bridged]:
     """The passages found and those that the best of them name, by position, with scores in [0, 1], best first.
 
@@ -62,7 +60,7 @@ def bridge(
     first = sorted(scores, key=lambda row: -scores[row])[:_KEPT]
     sources = first[:_SOURCES]
     links = [_links(passages[row], set(words(query)), passages, lexical) for row in sources]
-    rows = np.array([row for row in set(scores).union(*links) if allowed is None or allowed[row]], dtype=np.int32)
+    rows = np.array([row for row in set(scores).union(*links) if allowed[row]], dtype=np.int32)
     parts = lexical.parts(query, rows)  # (words, rows)
     parts /= parts.sum(axis=0).max(initial=1e-9)
     gains = np.zeros((len(sources) + 1, len(rows)))  # the last row is for no gain

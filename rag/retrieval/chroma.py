@@ -18,7 +18,7 @@ import sqlite3
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.errors import StoreError
-from rag.retrieval.disk import acquire
+from rag.retrieval.disk import locked
 from rag.retrieval.types import Vectors
 
 if TYPE_CHECKING:
@@ -79,12 +79,9 @@ class DenseIndex:
             self.close()
             raise StoreError(f"Chroma cannot open {path}: {error}. Run `rag ingest --rebuild`.") from error
 
-    def search(self, vector: Vectors, k: int, among: Sequence[str] | None = None) -> list[tuple[str, float]]:
+    def search(self, vector: Vectors, k: int, among: list[str] | None = None) -> list[tuple[str, float]]:
         """The `k` nearest texts, of all or among some, fewer where there are fewer: (id, cosine), best first."""
-        if among is not None and not among:
-            return []
-        ids = None if among is None else list(among)
-        found = self._collection.query(ids=ids, query_embeddings=vector.tolist(), n_results=k, include=["distances"])
+        found = self._collection.query(ids=among, query_embeddings=vector.tolist(), n_results=k, include=["distances"])
         distances = (found["distances"] or [[]])[0]
         return [(id, max(-1.0, min(1.0, 1.0 - d))) for id, d in zip(found["ids"][0], distances, strict=True)]
 
@@ -150,23 +147,18 @@ def flaw(path: Path) -> str | None:
 def sweep(rooms: Path) -> None:
     """Remove the copies of processes that were killed."""
     for room in rooms.glob(f"{_ROOM}*"):
-        try:
-            os.close(acquire(room))
-        except OSError:  # in use, or just gone
-            continue
-        shutil.rmtree(room, ignore_errors=True)
+        with suppress(OSError), locked(room):  # it is in use, or just gone
+            shutil.rmtree(room, ignore_errors=True)
 
 
 @contextmanager
 def _writing(path: Path) -> Iterator[Client]:
     """A client that is closed in any case, and whose errors are ours."""
-    with ExitStack() as held:
-        try:
-            client = _client(path)
-            held.callback(client.close)
+    try:
+        with closing(_client(path)) as client:
             yield client
-        except Exception as error:  # as above
-            raise StoreError(f"Chroma cannot write {path}: {error}") from error
+    except Exception as error:  # as above
+        raise StoreError(f"Chroma cannot write {path}: {error}") from error
 
 
 def _add(client: Client, collection: Collection, ids: Sequence[str], vectors: Vectors) -> None:
@@ -203,20 +195,18 @@ def _copied(path: Path, rooms: Iterable[Path], beside: Iterable[Path], held: Exi
     """A folder of our own with what is in `path`, and files beside it; its lock shows that it is in use."""
     problem: OSError | None = None
     for place in rooms:
-        attempt = ExitStack()
         try:
-            room = Path(tempfile.mkdtemp(prefix=_ROOM, dir=place.absolute()))
-            attempt.callback(shutil.rmtree, room, ignore_errors=True)
-            attempt.callback(os.close, acquire(room))
-            _copy(path, room)
-            for file in beside:
-                shutil.copyfile(file, room / file.name)
+            with ExitStack() as attempt:
+                room = Path(tempfile.mkdtemp(prefix=_ROOM, dir=place.absolute()))
+                attempt.callback(shutil.rmtree, room, ignore_errors=True)
+                attempt.enter_context(locked(room))
+                _copy(path, room)
+                for file in beside:
+                    shutil.copyfile(file, room / file.name)
+                held.push(attempt.pop_all())
+                return room
         except OSError as error:
-            attempt.close()
             problem = error
-            continue
-        held.push(attempt.pop_all())
-        return room
     assert problem
     raise StoreError(
         f"The index at {path} cannot be opened: there is no room for a working copy ({problem}). "

@@ -9,7 +9,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -45,39 +45,24 @@ def digest(path: Path) -> str:
 
 
 @contextmanager
-def locked(path: Path, *, shared: bool = False, timeout_s: float = 0) -> Iterator[int]:
-    """Hold the lock of a file or folder that exists, alone or with others that share it; gives its file descriptor.
+def locked(path: Path, *, shared: bool = False, timeout_s: float = 0) -> Iterator[None]:
+    """Hold the lock of a file or folder that exists, alone or with others that share it.
 
     :raises TimeoutError: another holds it until the time is up.
     :raises FileNotFoundError: it is not there, or was taken away while we waited.
     """
-    handle = acquire(path, shared=shared, timeout_s=timeout_s)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
-
-
-def acquire(path: Path, *, shared: bool = False, timeout_s: float = 0) -> int:
-    """As `locked`, but held until the file descriptor is closed."""
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     deadline = time.monotonic() + timeout_s
     try:
-        while not _try(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
+        while True:
+            with suppress(BlockingIOError):
+                fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+                break
             if time.monotonic() >= deadline:
                 raise TimeoutError(f"{path} is locked by another process")
             time.sleep(0.05)
         if not os.path.samestat(os.fstat(handle), path.stat()):
             raise FileNotFoundError(f"{path} was replaced")
-    except BaseException:
+        yield
+    finally:
         os.close(handle)
-        raise
-    return handle
-
-
-def _try(handle: int, kind: int) -> bool:
-    try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

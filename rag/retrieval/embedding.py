@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
@@ -15,11 +16,6 @@ from rag.retrieval.late import WINDOW
 from rag.retrieval.minilm import DIMENSIONS, PRECISIONS, MiniLM, Precision
 from rag.retrieval.types import Vectors
 from rag.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from sentence_transformers import CrossEncoder, SentenceTransformer
 
 _BUNDLED_NAMES = {BUNDLED_MODEL, f"sentence-transformers/{BUNDLED_MODEL}"}
 PROBE = "The quick brown fox jumps over the lazy dog."
@@ -40,50 +36,37 @@ class SentenceTransformerEmbeddings(Embeddings):
     def __init__(self, model: str) -> None:
         """:param model: a name in the local cache, or a folder."""
         self.model = model
-        self._loading = threading.Lock()
-        self._loaded: SentenceTransformer | None = None
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector for each text."""
-        vectors = self._load().encode(texts, batch_size=16, normalize_embeddings=True, show_progress_bar=False)
-        rows: list[list[float]] = np.asarray(vectors, dtype=np.float32).tolist()
-        return rows
+        rows = self._loaded.encode(texts, batch_size=16, normalize_embeddings=True, show_progress_bar=False)
+        return [row.tolist() for row in rows]
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of a query."""
         return self.embed_documents([text])[0]
 
-    def _load(self) -> SentenceTransformer:
-        with self._loading:
-            if self._loaded is None:
-                self._loaded = _load_sentence_transformer(self.model)
-            return self._loaded
+    @cached_property
+    def _loaded(self) -> Any:
+        return on_this_machine("SentenceTransformer", self.model, f"RAG_EMBEDDING_MODEL unset for {BUNDLED_MODEL}")
 
 
-def _load_sentence_transformer(name: str) -> SentenceTransformer:
-    from sentence_transformers import SentenceTransformer
+def on_this_machine(kind: str, name: str, otherwise: str, **options: Any) -> Any:
+    """A model of sentence-transformers, of the class that `kind` names. Never downloads.
+
+    :param otherwise: what to leave, for those who do not have it.
+    :raises ModelUnavailable: it is not on this machine.
+    """
+    import sentence_transformers
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()  # it would be drawn over the progress of an ingest
     try:
-        return SentenceTransformer(name, device="cpu", local_files_only=True)
+        return getattr(sentence_transformers, kind)(name, device="cpu", local_files_only=True, **options)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelUnavailable(
-            f"The embedding model {name} is not on this machine, or cannot be loaded. Give a folder that holds it, "
-            f"fetch it with `.venv/bin/hf download {name}`, or leave RAG_EMBEDDING_MODEL unset for {BUNDLED_MODEL}."
-        ) from error
-
-
-def load_cross_encoder(name: str) -> CrossEncoder:
-    """A model that reads query and passage together, on this machine. Never downloads."""
-    from sentence_transformers import CrossEncoder
-
-    try:
-        return CrossEncoder(name, device="cpu", local_files_only=True, num_labels=1)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelUnavailable(
-            f"The reranker {name} is not on this machine, or cannot be loaded. Give a folder that holds it, "
-            f"fetch it with `.venv/bin/hf download {name}`, or leave RAG_RERANKER unset."
+            f"The model {name} is not on this machine, or cannot be loaded. Give a folder that holds it, "
+            f"fetch it with `.venv/bin/hf download {name}`, or leave {otherwise}."
         ) from error
 
 
@@ -94,14 +77,15 @@ class Embedder:
         if not isinstance(embeddings, Embeddings):
             raise ConfigError(f"embeddings must be a LangChain Embeddings, not {type(embeddings).__name__}.")
         self._embeddings = embeddings
+        self._bundled = embeddings if isinstance(embeddings, MiniLM) else None
         self._memory: dict[tuple[str, str], Vectors] = {}  # least recently used first
         self._memory_lock = threading.Lock()
 
     @cached_property
     def name(self) -> str:
         """What tells this model from others: its own name and precision; for a foreign one class, name and size."""
-        if isinstance(self._embeddings, MiniLM):
-            return _name(self._embeddings.precision)
+        if self._bundled:
+            return _name(self._bundled.precision)
         if isinstance(self._embeddings, SentenceTransformerEmbeddings):
             return self._embeddings.model
         kind = type(self._embeddings).__name__
@@ -118,40 +102,38 @@ class Embedder:
 
     def query(self, text: str) -> Vectors:
         """The vector of a query, (dimensions,)."""
-        row: Vectors = self._remembered([text], self._embed_query, "query")[0]
+
+        def embed(texts: Sequence[str]) -> Vectors:
+            return self._checked([self._tried(self._embeddings.embed_query, text) for text in texts], len(texts))
+
+        row: Vectors = self._remembered([text], embed, "query")[0]
         return row
 
     def asked(self, query: str) -> tuple[Vectors, Vectors]:
         """The vector of a query, (dimensions,), and those of its tokens, (tokens, dimensions): 0 in a foreign model."""
-        if not isinstance(self._embeddings, MiniLM):
+        if not self._bundled:
             vector = self.query(query)
             return vector, np.zeros((0, len(vector)), dtype=np.float32)
-        vector, tokens = self._tried(partial(self._embeddings.asked, query))
+        vector, tokens = self._tried(self._bundled.asked, query)
         self._remembered([query], lambda _: vector[None], "query")
         return vector, tokens
 
     @property
     def dimensions(self) -> int:
         """How long the vectors are; for a foreign model it is asked."""
-        return DIMENSIONS if isinstance(self._embeddings, MiniLM) else len(self.query(PROBE))
+        return DIMENSIONS if self._bundled else len(self.query(PROBE))
 
     def reads(self, text: str) -> float:
         """The share of a text's words that the model knows, as far as that can be told."""
-        return self._embeddings.reads(text) if isinstance(self._embeddings, MiniLM) else 1.0
+        return self._bundled.reads(text) if self._bundled else 1.0
 
     def sentences(self, texts: Sequence[str]) -> Vectors:
         """As `texts`, the last 20,000 remembered: questions about one thing read the same sentences again."""
         return self._remembered(texts, self.texts, "sentence")
 
-    def _embed_query(self, texts: list[str]) -> Vectors:
-        return self._embed(lambda: [self._embeddings.embed_query(text) for text in texts], len(texts))
-
-    def _embed(self, embed: Callable[[], list[list[float]]], count: int) -> Vectors:
-        return self._checked(self._tried(embed), count)
-
-    def _tried(self, work: Callable[[], Any]) -> Any:
+    def _tried(self, work: Callable[[Any], Any], given: Any) -> Any:
         try:
-            return work()
+            return work(given)
         except RagError:
             raise
         except Exception as error:  # foreign code, which may raise anything
@@ -184,11 +166,10 @@ class Embedder:
         windows for late interaction behind it.
         """
         for batch in _batches(texts):
-            bundled = self._embeddings if isinstance(self._embeddings, MiniLM) else None
-            yield batch, self._tried(partial(bundled.rows, batch)) if bundled else self._documents(batch)
+            yield batch, self._tried(self._bundled.rows, batch) if self._bundled else self._documents(batch)
 
     def _documents(self, texts: list[str]) -> Vectors:
-        return self._embed(partial(self._embeddings.embed_documents, texts), len(texts))
+        return self._checked(self._tried(self._embeddings.embed_documents, texts), len(texts))
 
     def named(self, name: str) -> Embedder | None:
         """The embedder of this name: this one, or the bundled model at another precision; else None."""
@@ -196,9 +177,8 @@ class Embedder:
 
     @cached_property
     def _siblings(self) -> dict[str, Embedder]:
-        if not isinstance(self._embeddings, MiniLM):
-            return {}
-        return {_name(precision): Embedder(MiniLM(self._embeddings.folder, precision)) for precision in PRECISIONS}
+        folder = self._bundled.folder if self._bundled else None
+        return {_name(one): Embedder(MiniLM(folder, one)) for one in PRECISIONS if folder}
 
     def _checked(self, vectors: list[list[float]], count: int) -> Vectors:
         """Chroma takes NaN and zero vectors without a word and then answers with garbage: refuse them here."""

@@ -1,7 +1,5 @@
 """One ranking out of two: the convex sum of scores that were first brought to one scale."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

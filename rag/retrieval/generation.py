@@ -9,13 +9,12 @@ lexical/          sparse search
 embedded.rows     for each passage its vector, and what else the model gave
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
 import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -211,12 +210,9 @@ class NewGeneration:
         return churn
 
     def _prove(self, path: Path, ids: Sequence[str]) -> None:
-        dense = DenseIndex(path / "chroma", [path.parent])
-        try:
+        with closing(DenseIndex(path / "chroma", [path.parent])) as dense:
             if dense.size != len(ids) or not dense.finds_itself(ids):
                 raise StoreError(f"Chroma wrote {path} without an error, but does not find in it what it should.")
-        finally:
-            dense.close()
 
 
 def _sharing(passages: Sequence[Passage]) -> dict[str, list[int]]:

@@ -18,12 +18,12 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from rag.errors import IndexBusy, StoreError
 from rag.retrieval import chroma
-from rag.retrieval.disk import acquire, locked, write_whole
+from rag.retrieval.disk import locked, write_whole
 from rag.retrieval.generation import MANIFEST, Damaged, Generation, Outdated
 
 log = logging.getLogger(__name__)
@@ -94,27 +94,26 @@ class IndexFolder:
     def writing(self, timeout_s: float) -> Iterator[None]:
         """Hold the one writer's lock, waiting for another writer to end, and clear away what killed ones left."""
         lock = self.path / "LOCK"
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock.touch()
-            handle = acquire(lock, timeout_s=timeout_s)
-        except TimeoutError as error:
-            holder = lock.read_text(errors="replace").strip()
-            raise IndexBusy(
-                f"Another process ({holder}) has been writing to the index at {self.path} for {timeout_s:.0f} s. "
-                "Wait until it ends, then try again."
-            ) from error
-        except OSError as error:
-            raise StoreError(
-                f"The index folder {self.path} cannot be written ({error.strerror}). Set RAG_INDEX_DIR to one that can."
-            ) from error
-        try:
+        with ExitStack() as held:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                lock.touch()
+                held.enter_context(locked(lock, timeout_s=timeout_s))
+            except TimeoutError as error:
+                holder = lock.read_text(errors="replace").strip()
+                raise IndexBusy(
+                    f"Another process ({holder}) has been writing to the index at {self.path} for {timeout_s:.0f} s. "
+                    "Wait until it ends, then try again."
+                ) from error
+            except OSError as error:
+                raise StoreError(
+                    f"The index folder {self.path} cannot be written ({error.strerror}). "
+                    "Set RAG_INDEX_DIR to one that can."
+                ) from error
             with suppress(OSError):  # a full disk
                 lock.write_text(f"{os.getpid()}\n", "ascii")
             self._sweep()
             yield
-        finally:
-            os.close(handle)
 
     def next(self) -> Path:
         """A path for a new generation."""

@@ -4,8 +4,6 @@ What did not change is taken over from the generation in use, and no text is emb
 changed in place: when a step fails, or nothing is new, the old generation goes on serving.
 """
 
-from __future__ import annotations
-
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -59,10 +57,7 @@ class Ingestion:
             embedder = matching(old, self.embedder) if old and not rebuild else self.embedder
             known = old if old and not rebuild and same_make(old.manifest) else None
             files = file_digests(self.corpus, stamps, known.manifest if known else None)
-            if known and same_files(files, known.manifest) and not known.manifest.failed:
-                documents, failed = known.documents, dict(known.manifest.failed)
-            else:
-                documents, failed = self._read(files, known)
+            documents, failed = self._read(files, known)
             report = _compared(old.documents if old else {}, documents, failed)
             if known and failed == known.manifest.failed and _digests(files) == _digests(known.manifest.files):
                 passages, embedded = known.manifest.passages, 0

@@ -4,8 +4,6 @@ One vector of a passage says what it is about and blurs the rest. So the model's
 the same pass, as the means of WINDOW neighbours. A row of the index is the vector, and behind it these windows.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from rag.retrieval.types import Vectors

@@ -135,13 +135,6 @@ class LexicalIndex:
         held = terms.read_text("utf-8").split("\n") if len(table) else []
         return LexicalIndex(held, table, np.load(owners), forms - {""})
 
-    def search(self, query: str, k: int, allowed: NDArray[np.bool_] | None = None) -> list[tuple[int, float]]:
-        """The `k` best passages that share a word with the query: (position, score above 0), best first."""
-        scores = self.scores(query)
-        if allowed is not None:
-            scores = np.where(allowed, scores, 0.0)
-        return [(row, float(scores[row])) for row in best(scores, k)]
-
     def scores(self, query: str) -> NDArray[np.float64]:
         """The score of each passage, (passages,), 0 where it shares no word with the query.
 
@@ -150,7 +143,7 @@ class LexicalIndex:
         own, whole = np.zeros(self._size), np.zeros(len(self._whole_damping))
         for terms, times in Counter(self._asked(query)).items():
             _, rows, counts = self._of(terms).T
-            own[rows] += times * self._idf(len(rows)) * counts / (counts + self._damping[rows])
+            own[rows] += times * _idf(len(rows), self._size) * counts / (counts + self._damping[rows])
             held = np.bincount(self._owners[rows], counts, minlength=len(whole))
             documents = np.flatnonzero(held)
             counts, idf = held[documents], _idf(len(documents), len(whole))
@@ -170,15 +163,12 @@ class LexicalIndex:
             _, held, counts = self._of(terms).T
             at = _places(rows, held)
             tf = counts[at[at >= 0]]
-            part[at >= 0] = times * self._idf(len(held)) * tf / (tf + self._damping[rows[at >= 0]])
+            part[at >= 0] = times * _idf(len(held), self._size) * tf / (tf + self._damping[rows[at >= 0]])
         return parts
 
     def idf(self, word: str) -> float:
         """How telling a word of `words` is: log(1 + (N - n + 0.5) / (n + 0.5)), n the passages that hold it."""
-        return self._idf(len(self._of(self._meant(word))))
-
-    def _idf(self, n: int) -> float:
-        return _idf(n, self._size)
+        return _idf(len(self._of(self._meant(word))), self._size)
 
     def _meant(self, word: str) -> list[str]:
         """The terms of a word of `words`, in each language of the passages."""

@@ -1,19 +1,18 @@
 """From a query to ranked hits: candidates by dense and sparse search, scored by both, fused, then bridged."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.retrieval.bridging import Bridged, bridge
 from rag.retrieval.embedding import Embedder
-from rag.retrieval.fusion import DENSE_SHARE, Scores, convex
+from rag.retrieval.fusion import DENSE_SHARE, convex
 from rag.retrieval.generation import Generation
 from rag.retrieval.late import interaction, unit
 from rag.retrieval.lexical import best, forms_of, words
@@ -31,21 +30,15 @@ _CLAUSE_SHARE = 0.3  # what a passage gains that answers a part of the question
 _NAME_SHARE = 0.5  # what it gains in a file that the question names, as "2018" and "3M" do 3M_2018_10K.pdf
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """What either search found for a query, each scored by both; the arrays are aligned."""
+class Candidate(NamedTuple):
+    """What is known of a passage that either search found, by the names that `Hit` has for it."""
 
-    rows: NDArray[np.int64]  # positions of passages, (candidates,)
-    cosines: Scores
-    late: Scores
-    sparse: Scores
-    fused: Scores
-    dense_ranks: dict[int, int]  # position to rank, from 1
-    sparse_ranks: dict[int, int]
-
-    def scores(self) -> dict[int, float]:
-        """Fused scores, by position."""
-        return dict(zip(self.rows.tolist(), self.fused.tolist(), strict=True))
+    score: float  # fused
+    dense_score: float
+    late_score: float
+    sparse_score: float
+    dense_rank: int | None
+    sparse_rank: int | None
 
 
 class HybridRetriever:
@@ -63,18 +56,20 @@ class HybridRetriever:
         :param sources: look only into these documents.
         """
         passages = self._generation.passages
-        held = frozenset(sources or ())
-        allowed = None if sources is None else np.array([passage.source in held for passage in passages])
-        if allowed is not None and not allowed.any():
+        allowed = np.ones(len(passages), dtype=bool)
+        if sources is not None:
+            held = frozenset(sources)
+            allowed[:] = [passage.source in held for passage in passages]
+        if not allowed.any():
             return []
         parts = self._parts(query, allowed)
         found = self.candidates(query, max(k, CANDIDATES), allowed, parts)
-        fused = found.scores()
+        fused = {row: one.score for row, one in found.items()}
         for row, score in parts.items():
             fused[row] += _CLAUSE_SHARE * score
         for row, share in self._asked_for(query, list(fused)).items():
             fused[row] += _NAME_SHARE * share
-        top = max(1.0, *fused.values()) if fused else 1.0
+        top = max([1.0, *fused.values()])
         fused = {row: score / top for row, score in fused.items()}
         if _ASIDE.fullmatch(query):  # the brackets name the other place already
             ranked = {row: Bridged(fused[row], None) for row in sorted(fused, key=lambda row: -fused[row])}
@@ -82,7 +77,7 @@ class HybridRetriever:
             ranked = bridge(query, fused, passages, self._generation.lexical, allowed)
         first = dict(islice(ranked.items(), max(k, RERANKED) if self._reranker else k))
         matched = self._matched(query, list(first))
-        hits = [self._hit(row, first[row], found, told) for row, told in zip(first, matched, strict=True)]
+        hits = [self._hit(row, first[row], found.get(row), told) for row, told in zip(first, matched, strict=True)]
         if self._reranker:
             again = self._reranker.rerank(query, hits[:RERANKED])
             hits = [*again, *(replace(hit, score=hit.score * again[-1].score) for hit in hits[RERANKED:])]
@@ -99,19 +94,19 @@ class HybridRetriever:
                 shares[source] = sum(idf[word] for word in name & asked) / sum(idf.values())
         return {row: shares[passages[row].source] for row in rows if passages[row].source in shares}
 
-    def _parts(self, query: str, allowed: NDArray[np.bool_] | None) -> dict[int, float]:
+    def _parts(self, query: str, allowed: NDArray[np.bool_]) -> dict[int, float]:
         """For a question of several parts, what each found alone; the better score where two found the same."""
         parts = [part for part in _CLAUSE.split(query) if len(words(part)) >= _CLAUSE_WORDS][:_CLAUSES]
         scores: dict[int, float] = {}
         for part in parts if len(parts) > 1 else ():
-            for row, score in self.candidates(part, CANDIDATES, allowed).scores().items():
-                scores[row] = max(score, scores.get(row, 0.0))
+            for row, found in self.candidates(part, CANDIDATES, allowed).items():
+                scores[row] = max(found.score, scores.get(row, 0.0))
         return scores
 
     def candidates(
-        self, query: str, depth: int, allowed: NDArray[np.bool_] | None = None, also: Iterable[int] = ()
-    ) -> Candidates:
-        """The `depth` best passages of either search, and some that are to be scored as well."""
+        self, query: str, depth: int, allowed: NDArray[np.bool_], also: Iterable[int] = ()
+    ) -> dict[int, Candidate]:
+        """The `depth` best passages of either search, and some that are to be scored as well, by position."""
         generation = self._generation
         vector, tokens = self._embedder.asked(query)
         counted = query
@@ -119,15 +114,11 @@ class HybridRetriever:
             own, tokens = self._embedder.asked(match[1])
             vector = unit(vector + own)
             counted = f"{match[1]} {query}"  # its words twice, those in brackets once
-        among = None
-        if allowed is not None:
-            listed = allowed.tolist()  # ten times as fast as the array, one value at a time
-            among = [id for id, places in generation.sharing.items() if any(listed[place] for place in places)]
+        listed = None if allowed.all() else allowed.tolist()  # ten times as fast as the array, one value at a time
+        among = listed and [id for id, places in generation.sharing.items() if any(listed[at] for at in places)]
         near = [row for id, _ in generation.dense.search(vector, depth, among) for row in generation.sharing[id]]
-        dense = [row for row in near if allowed is None or allowed[row]]
-        scores = generation.lexical.scores(counted)
-        if allowed is not None:
-            scores = np.where(allowed, scores, 0.0)
+        dense = [row for row in near if allowed[row]]
+        scores = np.where(allowed, generation.lexical.scores(counted), 0.0)
         sparse = best(scores, depth)
         rows = np.array(list(dict.fromkeys([*dense, *sparse, *also])), dtype=np.int64)
         embedded = generation.rows(rows.tolist())
@@ -135,8 +126,12 @@ class HybridRetriever:
         similar = (cosines + _LATE * late).astype(np.float64)
         floor = float(np.sort(similar)[-len(dense)]) if dense else 0.0
         fused = convex(similar, scores[rows], floor, DENSE_SHARE * self._embedder.reads(query))
+        told = np.column_stack([fused, cosines, late, scores[rows]]).tolist()
         ranks = [{row: rank for rank, row in enumerate(found, 1)} for found in (dense, sparse)]
-        return Candidates(rows, cosines.astype(np.float64), late.astype(np.float64), scores[rows], fused, *ranks)
+        return {
+            row: Candidate(*values, *(ranked.get(row) for ranked in ranks))
+            for row, values in zip(rows.tolist(), told, strict=True)
+        }
 
     def outline(self, sources: Collection[str] | None = None) -> list[Hit]:
         """One passage for each main part of the documents, in reading order; ranks are None and scores 1."""
@@ -150,16 +145,7 @@ class HybridRetriever:
         told = np.stack(parts, axis=1) if parts else np.zeros((len(rows), 0))
         return [tuple(forms[i] for i in np.argsort(-row, kind="stable") if row[i] > 0) for row in told]
 
-    def _hit(self, row: int, bridged: Bridged, found: Candidates, matched: tuple[str, ...]) -> Hit:
-        passages, at = self._generation.passages, np.flatnonzero(found.rows == row)
-        values = {"dense_score": found.cosines, "late_score": found.late, "sparse_score": found.sparse}
-        told = {name: float(scores[at[0]]) for name, scores in values.items()} if len(at) else {}
-        return Hit.of(
-            passages[row],
-            score=bridged.score,
-            dense_rank=found.dense_ranks.get(row),
-            sparse_rank=found.sparse_ranks.get(row),
-            matched=matched,
-            bridged_from=None if bridged.source is None else passages[bridged.source].id,
-            **told,
-        )
+    def _hit(self, row: int, bridged: Bridged, found: Candidate | None, matched: tuple[str, ...]) -> Hit:
+        passages, told = self._generation.passages, found._asdict() if found else {}
+        named_by = None if bridged.source is None else passages[bridged.source].id
+        return Hit.of(passages[row], **told | {"score": bridged.score, "matched": matched, "bridged_from": named_by})

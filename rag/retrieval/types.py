@@ -73,11 +73,6 @@ class IngestReport:
     embedded: int = 0  # of these, computed anew; the others' vectors were known
     seconds: float = 0.0
 
-    @property
-    def changed(self) -> bool:
-        """Whether the index now holds other documents than before."""
-        return bool(self.added or self.updated or self.removed)
-
 
 @dataclass(frozen=True, slots=True)
 class DocumentInfo:

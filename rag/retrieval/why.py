@@ -1,7 +1,5 @@
 """Where on its way to the hits a passage that somebody expected was lost."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -39,7 +39,7 @@ def bridged(
     """What `bridge` makes of these scores."""
     passages = passages_of(documents)
     lexical = LexicalIndex.build([passage.embedding_text for passage in passages])
-    return bridge(query, fused, passages, lexical, None if allowed is None else np.array(allowed))
+    return bridge(query, fused, passages, lexical, np.array(allowed or [True] * len(documents)))
 
 
 def test_a_passage_that_was_not_found_comes_with_the_one_that_names_it() -> None:

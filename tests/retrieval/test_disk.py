@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.retrieval.disk import acquire, digest, locked, write_whole
+from rag.retrieval.disk import digest, locked, write_whole
 from tests.conftest import ROOT
 
 HOLDER = """
@@ -103,6 +103,11 @@ def test_a_digest_is_the_sha_256_of_the_bytes(tmp_path: Path) -> None:
 # --- Locks --------------------------------------------------------------------------------------------------------
 
 
+def _lock(path: Path) -> None:
+    with locked(path):
+        pass
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("theirs", "ours", "free"),
@@ -142,20 +147,20 @@ def test_a_wait_ends_when_the_other_does(lock: Path, hold: Hold) -> None:
 def test_a_lock_excludes_within_one_process_too_and_is_free_after_an_error(lock: Path) -> None:
     with pytest.raises(KeyError), locked(lock):
         with pytest.raises(TimeoutError):
-            acquire(lock)
+            _lock(lock)
         raise KeyError
 
-    os.close(acquire(lock))
+    _lock(lock)
 
 
 def test_a_folder_can_be_locked(tmp_path: Path) -> None:
     with locked(tmp_path, shared=True), pytest.raises(TimeoutError):
-        acquire(tmp_path)
+        _lock(tmp_path)
 
 
 def test_what_is_not_there_cannot_be_locked_and_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        acquire(tmp_path / "LOCK")
+        _lock(tmp_path / "LOCK")
     assert not (tmp_path / "LOCK").exists()
 
 
@@ -178,6 +183,6 @@ def test_a_lock_on_a_file_that_went_away_while_we_waited_is_none(
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", open_then_lose)
         with pytest.raises(FileNotFoundError):
-            acquire(lock)
+            _lock(lock)
     with locked(lock.with_name("moved")):  # the failed attempt holds nothing
         pass
