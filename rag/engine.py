@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +18,10 @@ from weakref import WeakKeyDictionary
 
 from rag.answering.compose import Composition
 from rag.answering.extractive import ExtractiveAnswerer
-from rag.answering.followup import condense
+from rag.answering.followup import condense, turns_of
 from rag.answering.grounding import Grounder
 from rag.answering.intent import intent_of, sides_of, visible
+from rag.answering.pairs import PairReader
 from rag.answering.phrases import said
 from rag.answering.reading import Reader
 from rag.answering.sides import lacking, read_sides, retrieve
@@ -72,6 +73,7 @@ class Rag:
         self._reranker = CrossEncoderReranker(self.settings.reranker) if self.settings.reranker else None
         self._embedder = Embedder(embeddings or local_embeddings(self.settings))
         told = progress or (lambda what, done, total: log.info("%s: %d of %d", what, done, total))
+        self._pairs = PairReader()
         self._keeper = Keeper(self.settings, self._embedder, told)
         self._tried: WeakKeyDictionary[Generation, dict[str, bool]] = WeakKeyDictionary()
 
@@ -96,7 +98,7 @@ class Rag:
     ) -> Generator[Event, None, None]:
         """The answer as it comes: Searching, Retrieved, Said for each sentence once it is checked, Done."""
         started = time.perf_counter()
-        text, turns, generation = self._question(question), _turns(history), self._keeper.ready()
+        text, turns, generation = self._question(question), turns_of(history), self._keeper.ready()
         _check_sources(generation, sources)
         intent = intent_of(text, bool(turns))
         if intent not in ("fact", "overview"):
@@ -114,9 +116,10 @@ class Rag:
         yield Searching(asked.query)
         hits = retrieve(self._retriever(generation), asked, self.settings.passages, sources)
         yield Retrieved(tuple(hits))
-        reading = read_sides(Reader(self._embedder, generation.lexical), asked, hits)
-        composition = Composition(Grounder(self._embedder), hits, self.settings.unsupported)
+        reading = read_sides(self._reader(generation), asked, hits)
+        composition = Composition(Grounder(self._embedder, self._pairs), hits, self.settings.unsupported)
         yield from composition.add(lacking(asked, hits) or self._answerer.answer(asked, hits, reading))
+        yield from composition.add_conflict(said("Another document says otherwise:", text), reading.conflict)
         answer = self._answer(asked, composition, hits, reading.confidence, started)
         yield Done(replace(answer, suggestions=self._suggester(generation).near(answer, turns)))
 
@@ -126,7 +129,7 @@ class Rag:
         """The `k` best passages, best first; fewer only where the documents hold fewer."""
         if not isinstance(k, int) or k < 1:
             raise ValueError(f"k must be a whole number of at least 1, not {k!r}")
-        text, turns, generation = self._question(query), _turns(history), self._keeper.ready()
+        text, turns, generation = self._question(query), turns_of(history), self._keeper.ready()
         _check_sources(generation, sources)
         found = _in_its_spelling(self._resolved(text, turns, generation), generation)
         return self._retriever(generation).search(found, k, sources)
@@ -151,7 +154,7 @@ class Rag:
             raise ValueError("the claim is empty")
         if isinstance(texts, str):
             raise ValueError("texts must be a list of texts, not one text")
-        return Grounder(self._embedder).check(claim, texts)
+        return Grounder(self._embedder, self._pairs).check(claim, texts)
 
     # --- Documents ------------------------------------------------------------------------------------------------
 
@@ -263,7 +266,11 @@ class Rag:
 
     def _suggester(self, generation: Generation) -> Suggester:
         plain = HybridRetriever(generation, matching(generation, self._embedder))  # a reranker would take too long
-        return Suggester(generation, plain, self._embedder, self._tried.setdefault(generation, {}))
+        answerer, tried = ExtractiveAnswerer(self._embedder), self._tried.setdefault(generation, {})
+        return Suggester(generation, plain, self._reader(generation), answerer, tried)
+
+    def _reader(self, generation: Generation) -> Reader:
+        return Reader(self._embedder, generation.lexical, self._pairs)
 
     def _answer(
         self, question: Question, made: Composition, hits: Sequence[Hit], confidence: float, started: float
@@ -273,22 +280,12 @@ class Rag:
         sentences = () if declined else tuple(made.sentences)
         told = question.text, question.query, text, declined, reason, confidence
         by, took = made.model or self.model, time.perf_counter() - started
-        return Answer(*told, sentences, tuple(hits), by, took, note=made.note(question.text))
+        return Answer(*told, sentences, tuple(hits), by, took, made.note(question.text), made.conflict)
 
 
 def _in_its_spelling(query: str, generation: Generation) -> str:
     """A query in the spelling of the documents."""
     return corrected(query, generation.lexical.vocabulary, generation.lexical.knows)
-
-
-def _turns(history: History) -> tuple[Turn, ...]:
-    turns = tuple(history or ())
-    for turn in turns:
-        if not isinstance(turn, Mapping) or turn.get("role") not in ("user", "assistant"):
-            raise ValueError(f"a turn of the history needs a role, user or assistant, and content; found {turn!r}")
-        if not isinstance(turn.get("content"), str):
-            raise ValueError(f"the content of a turn must be text; found {turn.get('content')!r}")
-    return turns
 
 
 def _check_sources(generation: Generation, sources: Collection[str] | None) -> None:

@@ -10,7 +10,8 @@ from typing import Literal
 from rag.answering.grounding import Grounder
 from rag.answering.markup import inert, is_material
 from rag.answering.phrases import said
-from rag.answering.types import Citation, Declined, Draft, Evidence, Said, Sentence
+from rag.answering.types import Citation, Declined, DifferingValue, Draft, Evidence, Said, ScoredSentence, Sentence
+from rag.documents.types import Span
 from rag.retrieval.lexical import words
 from rag.retrieval.types import Hit
 
@@ -36,6 +37,7 @@ class Composition:
         self._gap = ""  # what stands before sentences that were left out
         self.text = ""
         self.sentences: list[Sentence] = []
+        self.conflict: tuple[DifferingValue, ...] = ()
 
     def add(self, drafts: Iterable[Draft | Declined]) -> Iterator[Said]:
         """Check the drafts as they come; the sentences that may be shown, one by one.
@@ -66,6 +68,18 @@ class Composition:
         told = "This answer was made without it." if self.model else "The answer ends there."
         return f"{self._failure} {said(told, question)}" if self._failure else ""
 
+    def add_conflict(self, otherwise: str, sentences: Sequence[ScoredSentence]) -> Iterator[Said]:
+        """What documents say otherwise, after the word that they do: all that was not said yet."""
+        sentences = [sentence for sentence in sentences if is_material(sentence)]
+        if self.declined is not None or len(sentences) < 2:
+            return
+        lead = f"\n\n{otherwise} "
+        for sentence in sentences:
+            if (sentence.hit.source, *sentence.span) not in self._cited:
+                yield from self._place(Draft(" ".join(sentence.text.split()), (sentence,), lead=lead))
+                lead = " "
+        self.conflict = tuple(DifferingValue(s.said, self._cite(s.text, s)) for s in sentences)
+
     def _place(self, draft: Draft) -> list[Said]:
         text, evidence = inert(draft.text).strip(), self._evidence(draft) if draft.text else []
         lead = f"{self._gap}{draft.lead}" if self.text else f"\n{self._gap}{draft.lead}"
@@ -84,7 +98,8 @@ class Composition:
         citations = tuple(self._cite(text, found) for found in evidence)
         marks = "".join(f"[{number}]" for number in dict.fromkeys(c.number for c in citations))
         self.text += f"{text} {marks}" if marks else text
-        self.sentences.append(Sentence(text, start, start + len(text), citations, bool(citations)))
+        place = start, start + len(text)
+        self.sentences.append(Sentence(text, *place, citations, bool(citations), _value(text, evidence)))
         return [Said(self.sentences[-1], self.text)]
 
     def _evidence(self, draft: Draft) -> list[Evidence]:
@@ -105,8 +120,24 @@ class Composition:
         place = (hit.source, *found.span)
         if place not in self._cited:
             heads = len(self._cited) + 1, hit.source, hit.title, hit.section, hit.page
-            self._cited[place] = Citation(*heads, *found.span, quote, _shared_stretch(claim, quote))
+            self._cited[place] = Citation(*heads, *found.span, quote, _highlight(claim, found))
         return self._cited[place]
+
+
+def _value(text: str, evidence: Sequence[Evidence]) -> Span | None:
+    """Where the asked-for value stands in a sentence that was copied."""
+    for found in evidence:
+        value = " ".join(found.said.split()) if isinstance(found, ScoredSentence) else ""
+        if value and (at := text.find(value)) >= 0:
+            return Span(at, at + len(value))
+    return None
+
+
+def _highlight(claim: str, found: Evidence) -> tuple[int, int]:
+    """The asked-for value, where it is known; else what the claim shares with the quote."""
+    if isinstance(found, ScoredSentence) and found.value:
+        return found.value.start - found.span.start, found.value.end - found.span.start
+    return _shared_stretch(claim, found.text)
 
 
 def _shared_stretch(claim: str, quote: str) -> tuple[int, int]:

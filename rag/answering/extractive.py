@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from rag.answering.expected import expected
 from rag.answering.lexicon import patterns
 from rag.answering.phrases import said
 from rag.answering.types import Declined, Draft, Evidence, History, Question, Reading, ScoredSentence
@@ -12,10 +13,15 @@ from rag.retrieval.embedding import Embedder
 from rag.retrieval.types import Hit
 
 MAX_SENTENCES = 3
-_MAX_BEHIND = 4.0  # a further sentence may score this much below the best one
-# On SQuAD 2.0's dev half this declines 1 % of the answerable questions and 92 % of those about another article
-# (benchmarks/answers.py); of the adversarial ones, which this reading cannot tell from answerable, 2 %.
-MIN_CONFIDENCE = 0.083
+_MAX_BEHIND = 3.5  # a further sentence may score this much below the best one
+MIN_CONFIDENCE = 0.1  # docs/answers.md has the curve: what other thresholds decline, rightly and wrongly
+_NEAR = 0.4  # of the above: so near, passages speak of what is asked
+_REASONS = {
+    "number": "Passages speak of this, but none gives the number that is asked for.",
+    "date": "Passages speak of this, but none gives the date that is asked for.",
+    "name": "Passages speak of this, but none gives the name that is asked for.",
+    None: "Passages speak of this, but none answers the question.",
+}
 _LEAD_BONUS = 0.05  # for an overview, a section's first sentence is more often its point
 _LEANS = patterns("overview")["leans"]
 _WHOLE = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u201d\u2019)\]*_]*$")
@@ -62,9 +68,12 @@ def hardness(text: str) -> int:
 
 
 def _chosen(reading: Reading) -> list[ScoredSentence]:
-    """The best sentence for each half of a question, or those near enough to the best; in their passage's order."""
-    best = reading.sentences[0]
-    near = [sentence for sentence in reading.sentences if sentence.score >= best.score - _MAX_BEHIND]
+    """The best sentence for each half of a question, or those near enough to the best; in their passage's order.
+
+    What other documents say otherwise is not among them: it is said as such, behind them.
+    """
+    best, otherwise = reading.sentences[0], reading.conflict[1:]
+    near = [s for s in reading.sentences if s.score >= best.score - _MAX_BEHIND and s not in otherwise]
     chosen = (reading.clauses or near)[:MAX_SENTENCES]
     passages = list(dict.fromkeys((s.hit.source, s.hit.start) for s in chosen))
     return sorted(chosen, key=lambda s: (passages.index((s.hit.source, s.hit.start)), s.span.start))
@@ -75,8 +84,10 @@ def _draft(sentence: Evidence, lead: str) -> Draft:
 
 
 def _why(question: Question, reading: Reading) -> str:
-    if reading.unknown:
+    """The reason, without a figure of any passage: what was not found, and whether anything came near."""
+    near = reading.confidence >= MIN_CONFIDENCE * _NEAR
+    if reading.unknown and not near:
         words = ", ".join(f"\u201c{word}\u201d" for word in reading.unknown[:5])
         why = "They do not mention {}, and no passage comes close to the question."
         return said(why, question.text).format(words)
-    return "No passage comes close enough to the question."
+    return _REASONS[expected(question.text)] if near else "No passage comes close enough to the question."

@@ -5,6 +5,7 @@ ones from flat optima on mtrag-un and mtrag-human-subset.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from rag.answering.lexicon import patterns
 from rag.answering.types import History, Turn
@@ -16,6 +17,17 @@ _SHARED = 0.3  # of a question's words, by idf: with so much of the conversation
 _FILLED_IN = 4  # words; twice as many where a question leans
 _RARE = 5.0  # idf of a word in one of 150 passages; a rarer one tells no more of what a conversation is about
 _MAX_TURNS, _MAX_TURN_CHARS = 6, 1000
+
+
+def turns_of(history: History) -> tuple[Turn, ...]:
+    """The conversation, each turn checked to be one."""
+    turns = tuple(history or ())
+    for turn in turns:
+        if not isinstance(turn, Mapping) or turn.get("role") not in ("user", "assistant"):
+            raise ValueError(f"a turn of the history needs a role, user or assistant, and content; found {turn!r}")
+        if not isinstance(turn.get("content"), str):
+            raise ValueError(f"the content of a turn must be text; found {turn.get('content')!r}")
+    return turns
 
 
 def condense(question: str, history: History, lexical: LexicalIndex) -> str:

@@ -58,12 +58,26 @@ def numbers_agree(claim: str, text: str) -> bool:
 
 
 def names_agree(claim: str, text: str) -> bool:
-    """Whether every name of the claim occurs in the text; its first word is one unless it often opens a sentence."""
-    held, first = set(words(text)), len(re.split(r"\w", claim, maxsplit=1)[0])
+    """Whether every name of the claim occurs in the text. A first word is one only where what follows says so."""
+    held, plain = set(words(text)), without_numbers(claim)
     return all(
-        set(words(name.group())) <= held or (name.start() == first and name.group().lower() in _OPENERS)
-        for name in _NAME.finditer(without_numbers(claim))
+        set(words(name.group())) <= held or (_opens(plain, name) and not _leads(plain, name))
+        for name in _NAME.finditer(plain)
     )
+
+
+def _opens(claim: str, name: re.Match[str]) -> bool:
+    """Whether a capital may stand there for its place alone."""
+    before = claim[: name.start()].rstrip(" *_\"'([#\u201c\u2018")
+    return not re.search(r"\w", before) or before.endswith((".", "!", "?", ":", "\u2022", "\n"))
+
+
+def _leads(claim: str, name: re.Match[str]) -> bool:
+    """Whether an opening word is a name all the same: for its capitals, or for the name or the verb behind it."""
+    word, behind = name.group(), claim[name.end() :].lstrip()
+    if word.lower() in _OPENERS:
+        return False
+    return word[1:] != word[1:].lower() or behind[:1].isupper() or bool(_PATTERNS["led"].match(claim, name.end()))
 
 
 def negation_agrees(claim: str, text: str) -> bool:

@@ -1,7 +1,7 @@
 """Reading passages for a question: every sentence scored, and how likely it is that the answer is among them.
 
-The weights are those of a logistic regression on the dev half of SQuAD 2.0, one article at a time
-(benchmarks/answers.py measures what they give). Nothing here knows what will be made of the sentences.
+The weights are those of logistic regressions on dev questions (docs/answers.md has which, and what they give). Nothing
+here knows what will be made of the sentences.
 """
 
 import math
@@ -12,19 +12,27 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.answering.conflicts import conflict
 from rag.answering.expected import expected, offers
 from rag.answering.lexicon import patterns
+from rag.answering.pairs import PairReader
 from rag.answering.types import Evidence, Question, Reading, ScoredSentence
+from rag.documents.types import Span
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.lexical import LexicalIndex, words
 from rag.retrieval.types import Hit, Vectors
 
 # For a sentence, with title and section in front: cosine, share of the question's words that it holds (by idf); then
 # the fused score of its passage, and whether it offers the kind of value that is asked for.
-_SENTENCE_WEIGHTS = np.array([8.8, 6.3, 3.7, 0.8])
-# For the question as a whole, from the best sentence: cosine and share of words; then the constant.
-_CONFIDENCE_WEIGHTS = np.array([5.78, 1.45])
-_CONFIDENCE_BIAS = -4.65
+_MATCH_WEIGHTS = np.array([8.8, 6.3, 3.7, 0.8])
+# The same, and the logit of the model that reads pairs: that a value in the sentence is asked for, and not none.
+_READ_WEIGHTS = np.array([6.0, 2.0, 3.7, 0.4, 0.3])
+# For the question as a whole, cosine and share of words of its best sentence, and the constant; or, where the model has
+# a say, the best late interaction of a passage, and the logit of the best sentence.
+_MATCH_CONFIDENCE, _MATCH_BIAS = np.array([5.78, 1.45]), -4.45
+_READ_CONFIDENCE, _READ_BIAS = np.array([5.1, 0.1]), -2.33
+_MIN_READ = 0.6  # of a question's words are English where the model has a say
+_MIN_VALUE = 0.0  # by so much a value must be likelier than none, as a logit
 
 _CLAUSE = patterns("reading")["clause"]
 _MAX_CLAUSES = 3  # a question with more halves is answered as a whole
@@ -45,11 +53,12 @@ class _Place(Evidence):
 
 
 class Reader:
-    """Scores sentences with the index's own embedder and word statistics."""
+    """Scores sentences with the index's own embedder and word statistics, and a model that reads pairs."""
 
-    def __init__(self, embedder: Embedder, lexical: LexicalIndex) -> None:
+    def __init__(self, embedder: Embedder, lexical: LexicalIndex, pairs: PairReader) -> None:
         self._embedder = embedder
         self._lexical = lexical
+        self._pairs = pairs
 
     def read(self, question: Question, hits: Sequence[Hit]) -> Reading:
         """Score every sentence of the hits for the question; an overview asks for none in particular."""
@@ -60,19 +69,47 @@ class Reader:
         if not places:
             return Reading((), (), 0.0, self._unknown(question.query))
         vectors = self._embedder.sentences([place.context for place in places])
-        features = self._features(question.query, places, vectors)
+        english = self._embedder.reads(question.query) >= _MIN_READ
+        features, values = self._features(question.query, places, vectors, english)
         if question.alone:  # what was asked now counts as much as what it was asked about
-            features = (features + self._features(question.alone, places, vectors)) / 2
-        scores = features @ _SENTENCE_WEIGHTS
-        sentences = [ScoredSentence(p.hit, p.span, float(score)) for p, score in zip(places, scores, strict=True)]
+            features = (features + self._features(question.alone, places, vectors, english)[0]) / 2
+        scores = features @ _weights(features)
+        told = zip(places, scores, values, strict=True)
+        sentences = [ScoredSentence(place.hit, place.span, float(score), value) for place, score, value in told]
         order = np.argsort(-scores, kind="stable")
-        confidence = 1 / (1 + math.exp(-float(features[order[0]][:2] @ _CONFIDENCE_WEIGHTS) - _CONFIDENCE_BIAS))
-        ranked = tuple(sentences[i] for i in order)
-        clauses = tuple(sentences[i] for i in self._clauses(question.text, places, vectors, scores))
-        return Reading(ranked, clauses, confidence, self._unknown(question.query))
+        clauses = self._clauses(question.text, places, vectors, scores, english)
+        confidence = _confidence(features[order[0]], hits)
+        found = tuple(sentences[i] for i in order), tuple(sentences[i] for i in clauses)
+        return Reading(*found, confidence, self._unknown(question.query), () if clauses else conflict(found[0]))
 
-    def _features(self, query: str, places: Sequence[_Place], vectors: Vectors) -> NDArray[np.float64]:
-        """(n_sentences, 4), in the order of _SENTENCE_WEIGHTS."""
+    def _features(
+        self, query: str, places: Sequence[_Place], vectors: Vectors, english: bool
+    ) -> tuple[NDArray[np.float64], list[Span | None]]:
+        """(n_sentences, 4), or 5 in English, in the order of the weights; and the value in each that is asked for."""
+        matches = self._matches(query, places, vectors)
+        if not english:
+            return matches, [None] * len(places)
+        logits, values = self._read_together(query, places)
+        return np.column_stack([matches, logits]), values
+
+    def _read_together(self, query: str, places: Sequence[_Place]) -> tuple[NDArray[np.float64], list[Span | None]]:
+        """Logits, (n_sentences,): that a value in the sentence is asked for; and those values."""
+        hits = {id(place.hit): place.hit for place in places}
+        contexts = {key: hit.passage.in_context(hit.text) for key, hit in hits.items()}
+        read = dict(zip(hits, self._pairs.read(query, list(contexts.values())), strict=True))
+        logits: list[float] = []
+        values: list[Span | None] = []
+        for place in places:
+            key = id(place.hit)
+            shift = len(contexts[key]) - place.hit.end  # from offsets in the document to those in what was read
+            span = Span(place.span.start + shift, place.span.end + shift)
+            likelier, value = read[key].value(span)
+            logits.append(likelier)
+            values.append(Span(value.start - shift, value.end - shift) if likelier > _MIN_VALUE else None)
+        return np.array(logits), values
+
+    def _matches(self, query: str, places: Sequence[_Place], vectors: Vectors) -> NDArray[np.float64]:
+        """(n_sentences, 4), in the order of _MATCH_WEIGHTS."""
         whole, query = query, _comparable(query, places)
         asked = list(dict.fromkeys(words(query)))
         idf = np.array([self._lexical.idf(word) for word in asked])
@@ -86,7 +123,7 @@ class Reader:
         return np.array(rows)
 
     def _clauses(
-        self, question: str, places: Sequence[_Place], vectors: Vectors, scores: NDArray[np.float64]
+        self, question: str, places: Sequence[_Place], vectors: Vectors, scores: NDArray[np.float64], english: bool
     ) -> list[int]:
         """For "Who is X, and when did Y?", the best sentence for each half, none twice; [] for other questions."""
         clauses = list({tuple(words(clause)): clause for clause in _CLAUSE.split(question) if words(clause)}.values())
@@ -94,7 +131,8 @@ class Reader:
             return []
         chosen: list[int] = []
         for clause in clauses:
-            own = self._features(clause, places, vectors) @ _SENTENCE_WEIGHTS
+            features, _ = self._features(clause, places, vectors, english)
+            own = features @ _weights(features)
             order = np.argsort(-(own + scores) / 2, kind="stable")  # the whole question holds what a half leaves out
             chosen += [int(i) for i in order if int(i) not in chosen][:1]
         return chosen
@@ -102,6 +140,20 @@ class Reader:
     def _unknown(self, query: str) -> tuple[str, ...]:
         found = re.findall(r"[^\W_]+", query)
         return tuple(dict.fromkeys(word for word in found if not self._lexical.knows(word)))
+
+
+def _weights(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    return _READ_WEIGHTS if features.shape[1] == len(_READ_WEIGHTS) else _MATCH_WEIGHTS
+
+
+def _confidence(best: NDArray[np.float64], hits: Sequence[Hit]) -> float:
+    """How likely the hits hold the answer, from the features of the best sentence."""
+    if len(best) == len(_READ_WEIGHTS):
+        late = max(hit.late_score or 0.0 for hit in hits) or best[0]  # a foreign embedding model has no tokens to match
+        logit = float(np.array([late, best[4]]) @ _READ_CONFIDENCE) + _READ_BIAS
+    else:
+        logit = float(best[:2] @ _MATCH_CONFIDENCE) + _MATCH_BIAS
+    return 1 / (1 + math.exp(-logit))
 
 
 def _comparable(query: str, places: Sequence[_Place]) -> str:

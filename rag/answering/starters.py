@@ -16,7 +16,6 @@ from rag.answering.reading import Reader
 from rag.answering.sides import read_sides, retrieve
 from rag.answering.types import Answer, Draft, Evidence, History, Question
 from rag.documents.types import Span
-from rag.retrieval.embedding import Embedder
 from rag.retrieval.generation import Generation
 from rag.retrieval.lexical import words
 from rag.retrieval.retriever import HybridRetriever
@@ -51,7 +50,8 @@ class Suggester:
 
     generation: Generation
     retriever: HybridRetriever
-    embedder: Embedder
+    reader: Reader
+    answerer: ExtractiveAnswerer
     answered: dict[str, bool]  # the questions that were tried
 
     def starters(self, corpus: Path) -> tuple[str, ...]:
@@ -91,8 +91,7 @@ class Suggester:
     def _is_answered(self, text: str, found: Evidence) -> bool:
         question = Question(text, text, sides=sides_of(text))
         hits = retrieve(self.retriever, question, _READ)
-        reading = read_sides(Reader(self.embedder, self.generation.lexical), question, hits)
-        drafts = ExtractiveAnswerer(self.embedder).answer(question, hits, reading)
+        drafts = self.answerer.answer(question, hits, read_sides(self.reader, question, hits))
         quoted = [one for draft in drafts if isinstance(draft, Draft) for one in draft.evidence]
         spans = [one.span for one in quoted if one.hit.source == found.hit.source]
         return any(found.span.start <= span.start and span.end <= found.span.end for span in spans)

@@ -50,6 +50,12 @@ class ScoredSentence(Evidence):
     """A sentence of a hit. Scores order the sentences of one reading: a difference of 1 is about e to 1 in odds."""
 
     score: float
+    value: Span | None = None  # the asked-for value in it, where one stands out; in document offsets
+
+    @property
+    def said(self) -> str:
+        """The text of the value; "" without one."""
+        return self.hit.quote(self.value) if self.value else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class Reading:
     clauses: tuple[ScoredSentence, ...]  # for a question with several halves, the best sentence for each
     confidence: float  # in [0, 1]: how likely the hits hold the answer
     unknown: tuple[str, ...]  # words of the question that occur in no document
+    conflict: tuple[ScoredSentence, ...] = ()  # where documents give different values, a sentence for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,15 @@ class Sentence:
     end: int
     citations: tuple[Citation, ...]
     supported: bool
+    value: Span | None = None  # the asked-for value in text, where it is known; in offsets of text
+
+
+@dataclass(frozen=True, slots=True)
+class DifferingValue:
+    """One of several values that documents give for the same thing."""
+
+    value: str
+    citation: Citation
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +162,7 @@ class Answer:
     model: str  # what made it
     seconds: float
     note: str = ""  # what went wrong on the way, in words; "" when nothing did
+    conflict: tuple[DifferingValue, ...] = ()  # where documents give different values: each, with its source
     suggestions: tuple[str, ...] = ()  # questions to go on with, which the documents answer; at most three
 
     @property
@@ -157,7 +174,9 @@ class Answer:
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values, ready for JSON."""
         fields: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
-        fields |= {name: [asdict(one) for one in getattr(self, name)] for name in ("sentences", "citations")}
+        fields |= {
+            name: [asdict(one) for one in getattr(self, name)] for name in ("sentences", "citations", "conflict")
+        }
         return fields | {"hits": [hit.to_dict() for hit in self.hits]}
 
 

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
@@ -40,6 +40,7 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 DIMENSIONS = 384
 _DIGEST_BYTES = 32
+_T = TypeVar("_T")
 _OTHERS_MAKE_IT_S = 20  # how long to wait while another process makes the model: it takes 1 to 5
 
 
@@ -82,19 +83,14 @@ class MiniLM(Embeddings):
         return vector, unit(states[1:-1])  # without the tokens that mark beginning and end
 
     def _mapped(self, embed: Callable[[str], Vectors], texts: Sequence[str]) -> Vectors:
-        rows: list[Vectors] = [np.zeros(0, dtype=np.float32)] * len(texts)
-        longest_first = sorted(range(len(texts)), key=lambda i: -len(texts[i]))  # else one thread ends late
-        threads = min(_cores(), len(texts)) or 1
-        with ThreadPoolExecutor(threads, "minilm") as pool:  # not kept: it would not survive a fork
-            for i, row in zip(longest_first, pool.map(embed, [texts[i] for i in longest_first]), strict=True):
-                rows[i] = row
+        rows = in_threads(embed, texts)
         return np.stack(rows) if rows else np.zeros((0, DIMENSIONS), dtype=np.float32)
 
     def reads(self, text: str) -> float:
         """The share of a text's words that the vocabulary has whole: 0.94 of English questions, 0.5 of Spanish, 0 of
         Chinese, of which it has characters only.
         """
-        tokens = [*self._load().tokenizer.encode(_well_formed(text), add_special_tokens=False).tokens, ""]
+        tokens = [*self._load().tokenizer.encode(well_formed(text), add_special_tokens=False).tokens, ""]
         begun = [pair for pair in pairwise(tokens) if pair[0].isalnum() or pair[0] == "[UNK]"]
         whole = sum(word.isascii() and word.isalnum() and not more.startswith("##") for word, more in begun)
         return whole / len(begun) if begun else 1.0
@@ -121,26 +117,11 @@ class _Running:
     @staticmethod
     def load(kept: KeptModel) -> _Running:
         """:raises ModelUnavailable: a package or a file is missing, or refused."""
-        tokens = bundled_model_folder() / "tokenizer.json"
-        try:
-            from tokenizers import Tokenizer
-
-            tokenizer = Tokenizer.from_file(str(tokens))
-            session = _session(kept.read())
-        except ModelUnavailable:
-            raise
-        except Exception as error:  # both raise plain exceptions
-            raise ModelUnavailable(
-                f"The embedding model {BUNDLED_MODEL} could not be loaded from {tokens.parent} "
-                f"({type(error).__name__}: {error}). Run `make install`."
-            ) from error
-        tokenizer.no_padding()
-        tokenizer.enable_truncation(minilm_graph.MAX_TOKENS)
-        return _Running(tokenizer, session)
+        return _Running(*loaded(kept.read, BUNDLED_MODEL, minilm_graph.MAX_TOKENS))
 
     def run(self, text: str) -> tuple[Vectors, Vectors]:
         """The vector of one text, (384,), and the last states of its tokens, (tokens, 384)."""
-        ids = self.tokenizer.encode(_well_formed(text)).ids
+        ids = self.tokenizer.encode(well_formed(text)).ids
         vectors, states = self.session.run(["vectors", "states"], {"ids": np.array([ids], dtype=np.int64)})
         return vectors[0], states[0]
 
@@ -203,6 +184,40 @@ class KeptModel:
         return digest.digest()
 
 
+def loaded(read: Callable[[], bytes], name: str, max_tokens: int | None = None) -> tuple[Tokenizer, InferenceSession]:
+    """The tokenizer, which cuts at `max_tokens`, and a model of this family, ready to run.
+
+    :raises ModelUnavailable: a package or a file is missing, or refused.
+    """
+    tokens = bundled_model_folder() / "tokenizer.json"
+    try:
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(tokens))
+        session = _session(read())
+    except ModelUnavailable:
+        raise
+    except Exception as error:  # both raise plain exceptions
+        raise ModelUnavailable(
+            f"The model {name} could not be loaded, with the tokenizer in {tokens.parent} "
+            f"({type(error).__name__}: {error}). Run `make install`."
+        ) from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    if max_tokens:
+        tokenizer.enable_truncation(max_tokens)
+    return tokenizer, session
+
+
+def in_threads(run: Callable[[str], _T], texts: Sequence[str]) -> list[_T]:
+    """What `run` makes of each text, in their order; on all cores."""
+    found: dict[int, _T] = {}
+    longest_first = sorted(range(len(texts)), key=lambda i: -len(texts[i]))  # else one thread ends late
+    with ThreadPoolExecutor(min(_cores(), len(texts)) or 1, "minilm") as pool:  # not kept: it would not survive a fork
+        found.update(zip(longest_first, pool.map(run, [texts[i] for i in longest_first]), strict=True))
+    return [found[i] for i in range(len(texts))]
+
+
 def _session(model: bytes) -> InferenceSession:
     import onnxruntime
 
@@ -214,7 +229,7 @@ def _session(model: bytes) -> InferenceSession:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _well_formed(text: str) -> str:
+def well_formed(text: str) -> str:
     """Halves of characters (lone surrogates), which the tokenizer refuses, become U+FFFD, which it skips."""
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 

@@ -7,7 +7,7 @@ In int8, every matrix product but those inside attention is of integers; docs/in
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,17 @@ _SIGMAS = 2.0  # how far other channels are taken to reach
 _GELU_LEAST = 0.17  # GELU is never below -0.17
 
 
-def onnx_model(folder: Path, precision: str) -> bytes:
-    """The model as ONNX, in int8 or fp32, from a folder with model.safetensors and config.json."""
+def onnx_model(folder: Path, precision: str, trained: Mapping[str, Array] | None = None) -> bytes:
+    """The model as ONNX, in int8 or fp32, from a folder with model.safetensors and config.json.
+
+    :param trained: weights in place of the folder's; with `head.weight` (outputs, size) and `head.bias` the model also
+        gives `logits`, (texts, tokens, outputs).
+    """
     from safetensors.numpy import load_file
 
     config = json.loads((folder / "config.json").read_text("utf-8"))
-    return _Graph(load_file(folder / "model.safetensors"), config, precision == "int8").bytes()
+    weights = load_file(folder / "model.safetensors") | dict(trained or {})
+    return _Graph(weights, config, precision == "int8").bytes()
 
 
 class _Graph:
@@ -54,6 +59,10 @@ class _Graph:
         self._node("LpNormalization", mean, axis=-1, p=2, output="vectors")
         size = self._config["hidden_size"]
         shapes = {"vectors": ["texts", size], "states": ["texts", "tokens", size]}
+        if "head.weight" in self._weights:
+            weight, bias = self._dense("head")
+            self._node("Add", self._node("MatMul", x, weight), bias, output="logits")
+            shapes["logits"] = ["texts", "tokens", weight.shape[1]]
         given = [helper.make_tensor_value_info("ids", TensorProto.INT64, ["texts", "tokens"])]
         made = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
         graph = helper.make_graph(self._nodes, "MiniLM", given, made, self._constants)

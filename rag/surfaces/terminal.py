@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rag.retrieval.why import Why
 
 _LOG_EVERY_S = 10
+_NEAREST, _NEAR_CHARS = 3, 160  # of the passages that are shown where none answers
 NOT_FOUND = " (not found in the documents)"  # behind a sentence of a model that the documents do not bear out
 
 
@@ -52,11 +54,15 @@ def marked(answer: Answer) -> str:
 
 
 def put_quotes(answer: Answer) -> None:
-    """Each citation with its place and its quote; then, as notes, what could be asked next and what went wrong."""
+    """Each citation with its place and its quote, or the nearest passages; as notes, what to ask next, what failed."""
     for citation in answer.citations:
         place = ", ".join(p for p in (citation.section, f"page {citation.page}" if citation.page else "") if p)
         quote = " ".join(citation.quote.split())
         put(f"\n[{citation.number}] {citation.source}{f' ({place})' if place else ''}\n    {quote}")
+    if answer.abstained and answer.hits:
+        put("\nThe nearest passages:")
+    for hit in answer.hits[:_NEAREST] if answer.abstained else ():
+        put(f"  {hit.source}:{hit.start}-{hit.end}  {hit.section}\n    {shorten(hit.text, _NEAR_CHARS)}")
     if answer.suggestions:
         note("\nAsk next: " + "  ".join(answer.suggestions))
     if answer.note:

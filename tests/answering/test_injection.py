@@ -20,6 +20,7 @@ from rag import Answer, Rag, Said, Settings
 from rag.answering.compose import Composition
 from rag.answering.grounding import Grounder
 from rag.answering.markup import inert
+from rag.answering.pairs import PairReader
 from rag.answering.types import Draft
 from rag.retrieval.embedding import Embedder
 from tests.conftest import ROOT, MakeRag
@@ -147,7 +148,7 @@ PIECES = [
 
 @given(st.lists(st.lists(st.sampled_from(PIECES), max_size=9).map("".join), max_size=4))
 def test_nothing_acts_however_markup_is_cut_into_sentences(texts: list[str]) -> None:
-    composition = Composition(Grounder(Embedder(HashingEmbeddings())), [])
+    composition = Composition(Grounder(Embedder(HashingEmbeddings()), PairReader()), [])
     for text in texts:
         composition._place(Draft(text, lead=" "))
     assert acts(composition.text) == set()

@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from html import unescape
 
 from rag.answering.types import Answer, Citation, Sentence
+from rag.documents.types import Span
+from rag.retrieval.types import Hit
 from rag.surfaces.page.markdown import CLOSE, OPEN, UNSUPPORTED, markdown_html
 from rag.surfaces.page.markdown import escape as escape
 
 NOT_FOUND = "not found in the documents"
+_NEAREST = 3  # passages that are shown where none answers
 
 _MORE = '<p class="working">Reading on &#8230;</p>'
 _MARKS = re.compile(r"(?:[ \u00a0]?\[\d+\])+")  # what the answer writes after a cited sentence: " [1][2]"
@@ -62,6 +65,8 @@ def reply(
     told = (answer.reason if untold else "", answer.note)
     note = "".join(f'<p class="note">{escape(one)}</p>' for one in told if one)
     cards = "".join(source(citation, turn, *passage(citation)) for citation in answer.citations)
+    near = "".join(_near(hit) for hit in answer.hits[:_NEAREST]) if answer.abstained and done else ""
+    cards += f'<h2 class="near">The nearest passages</h2>{near}' if near else ""
     sources = f'<div class="sources">{cards}</div>' if cards else ""
     said = _searched(answer) + _said(answer, turn, markdown) + note + ("" if done else _MORE)
     return f'<div class="{kind}">{said}{sources}</div>'
@@ -69,14 +74,25 @@ def reply(
 
 def source(citation: Citation, turn: int, before: str, after: str) -> str:
     """One passage for the panel: title, place, and the quote marked within what stands around it."""
-    page = f"page {citation.page}" if citation.page is not None else ""
-    place = " · ".join(part for part in (citation.section, page, citation.source) if part)
     passage = f"{escape(before)}<mark>{_quote(citation)}</mark>{escape(after)}"
     return (
         f'<section class="source" id="src-{turn}-{citation.number}">'
-        f'<h3 class="title">{escape(citation.title)}</h3><p class="place">{escape(place)}</p>'
+        f'<h3 class="title">{escape(citation.title)}</h3><p class="place">{escape(_place(citation))}</p>'
         f'<p class="passage">{passage}</p></section>'
     )
+
+
+def _near(hit: Hit) -> str:
+    """One passage that does not answer, for the panel."""
+    return (
+        f'<section class="source"><h3 class="title">{escape(hit.title)}</h3>'
+        f'<p class="place">{escape(_place(hit))}</p><p class="passage">{escape(hit.text)}</p></section>'
+    )
+
+
+def _place(found: Citation | Hit) -> str:
+    page = f"page {found.page}" if found.page is not None else ""
+    return " · ".join(part for part in (found.section, page, found.source) if part)
 
 
 def plain(shown: str) -> str:
@@ -113,13 +129,21 @@ def _said(answer: Answer, turn: int, markdown: bool) -> str:
     if markdown and answer.sentences:
         marked = _SENTINEL.sub(lambda found: _mark(found[1], links), markdown_html(pieces))
         return f'<div class="said written">{marked}</div>'
-    html = "".join(_literal(text) + "".join(_mark(mark, links) for mark in marks) for text, marks in pieces)
+    values = {sentence.text: sentence.value for sentence in answer.sentences}
+    html = "".join(
+        _literal(text, values.get(text)) + "".join(_mark(mark, links) for mark in marks) for text, marks in pieces
+    )
     return f'<div class="said literal"><p>{html}</p></div>'
 
 
-def _literal(text: str) -> str:
-    """The text, or the step to the next paragraph where it is nothing but that."""
-    return "</p><p>" if text.isspace() and "\n" in text else escape(text)
+def _literal(text: str, value: Span | None) -> str:
+    """The text, in it the asked-for value; a step to the next paragraph where the answer makes one."""
+    if value:
+        parts = text[: value.start], text[value.start : value.end], text[value.end :]
+        return "{}<b>{}</b>{}".format(*map(escape, parts))
+    if text.isspace() and "\n" in text:
+        return "</p><p>"
+    return f"</p><p>{escape(text[2:])}" if text.startswith("\n\n") else escape(text)
 
 
 def _pieces(text: str, sentences: Sequence[Sentence]) -> Iterator[tuple[str, tuple[str, ...]]]:

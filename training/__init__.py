@@ -1,0 +1,1 @@
+"""Makes the weights that come with the program; not needed to run it."""
