@@ -11,8 +11,6 @@ from rag import Rag, Settings
 pytestmark = pytest.mark.slow
 
 DEPOT = "The Lantern depot\n\nThe Lantern depot is by the river. The Lantern depot has {} parking spaces for visitors."
-    "The Lantern depot\n\nThe Lantern depot lies by the river. The Lantern depot has {} parking spaces for visitors."
-)
 QUESTION = "How many parking spaces has the Lantern depot?"
 
 
