@@ -41,8 +41,8 @@ def test_without_leave_to_build_a_missing_index_is_an_error(make_rag: MakeRag) -
 def test_an_answer_is_json_and_back(rag: Rag) -> None:
     answer = rag.ask(QUESTION)
     plain = json.loads(json.dumps(answer.to_dict()))
-    names = "question query text abstained reason confidence sentences citations hits model seconds note suggestions"
-    assert set(plain) == set(names.split())
+    names = "question query text abstained reason confidence sentences citations hits model seconds note conflict"
+    assert set(plain) == {*names.split(), "suggestions"}
     assert plain["citations"][0]["quote"] == answer.citations[0].quote
     assert 0 <= answer.confidence <= 1 and answer.seconds > 0 and answer.model == "extractive"
 

@@ -82,7 +82,8 @@ class Grounder:
                 windows[i] = _with_numbers(claim, windows[i], texts[windows[i].text], spans[windows[i].text])
                 failed[i] = _failed(claim, windows[i], texts[windows[i].text], heads[windows[i].text])
         best = max(likely, key=lambda i: (scores[i] >= 0.5 and failed[i] is None, scores[i] - shorter[i]))
-        guard = failed[best] if scores[best] >= 0.5 else "meaning"
+        close = scores[best] >= 0.5 or matches[best].mean() >= _MIN_MATCH  # so close, it is the guard that tells why
+        guard = (failed[best] if close else None) or (None if scores[best] >= 0.5 else "meaning")
         return Support(guard is None, scores[best], windows[best].text, windows[best].span, guard)
 
     def _scores(self, claim: str, quotes: Sequence[str], matches: NDArray[np.float64]) -> list[float]:

@@ -58,26 +58,17 @@ def numbers_agree(claim: str, text: str) -> bool:
 
 
 def names_agree(claim: str, text: str) -> bool:
-    """Whether every name of the claim occurs in the text. A first word is one only where what follows says so."""
+    """Whether every name of the claim occurs in the text; its first word is one unless it often opens a sentence."""
     held, plain = set(words(text)), without_numbers(claim)
     return all(
-        set(words(name.group())) <= held or (_opens(plain, name) and not _leads(plain, name))
+        set(words(name.group())) <= held or (name.group().lower() in _OPENERS and _opens(plain[: name.start()]))
         for name in _NAME.finditer(plain)
     )
 
 
-def _opens(claim: str, name: re.Match[str]) -> bool:
-    """Whether a capital may stand there for its place alone."""
-    before = claim[: name.start()].rstrip(" *_\"'([#\u201c\u2018")
-    return not re.search(r"\w", before) or before.endswith((".", "!", "?", ":", "\u2022", "\n"))
-
-
-def _leads(claim: str, name: re.Match[str]) -> bool:
-    """Whether an opening word is a name all the same: for its capitals, or for the name or the verb behind it."""
-    word, behind = name.group(), claim[name.end() :].lstrip()
-    if word.lower() in _OPENERS:
-        return False
-    return word[1:] != word[1:].lower() or behind[:1].isupper() or bool(_PATTERNS["led"].match(claim, name.end()))
+def _opens(before: str) -> bool:
+    """Whether a sentence, or what stands behind a colon, begins there."""
+    return not re.search(r"\w", before) or before.rstrip(" *_\"'(\u201c\u2018").endswith((".", "!", "?", ":"))
 
 
 def negation_agrees(claim: str, text: str) -> bool:
