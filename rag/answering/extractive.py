@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,7 +10,9 @@ from rag.answering.expected import expected
 from rag.answering.lexicon import patterns
 from rag.answering.phrases import said
 from rag.answering.types import Declined, Draft, Evidence, History, Question, Reading, ScoredSentence
+from rag.documents.types import Span
 from rag.retrieval.embedding import Embedder
+from rag.retrieval.lexical import words
 from rag.retrieval.types import Hit
 
 MAX_SENTENCES = 3
@@ -50,7 +53,8 @@ class ExtractiveAnswerer:
         elif reading.confidence < MIN_CONFIDENCE or not reading.sentences:
             yield Declined(_why(question, reading))
         else:
-            yield from (_draft(sentence, " ") for sentence in _chosen(reading))
+            chosen, best = _chosen(reading), reading.sentences[0]
+            yield from (_draft(_made_clear(s, question, chosen) if s is best else s, " ") for s in chosen)
 
     def _key_sentence(self, hit: Hit) -> Draft:
         """The sentence nearest to the passage as a whole."""
@@ -79,6 +83,19 @@ def _chosen(reading: Reading) -> list[ScoredSentence]:
     return sorted(chosen, key=lambda s: (passages.index((s.hit.source, s.hit.start)), s.span.start))
 
 
+def _made_clear(sentence: ScoredSentence, question: Question, chosen: Sequence[ScoredSentence]) -> ScoredSentence:
+    """The sentence; with the one before it where it leans on that for what was asked about."""
+    at = sentence.hit.sentences.index(sentence.span)
+    if at == 0 or not _LEANS.match(sentence.text):
+        return sentence
+    before = sentence.hit.sentences[at - 1]
+    text = sentence.hit.quote(before)
+    lacking = set(words(question.query)) - set(words(sentence.text))
+    if hardness(text) or before in [other.span for other in chosen] or not lacking & set(words(text)):
+        return sentence
+    return replace(sentence, span=Span(before.start, sentence.span.end))
+
+
 def _draft(sentence: Evidence, lead: str) -> Draft:
     return Draft(" ".join(sentence.text.split()), (sentence,), lead=lead)
 
@@ -87,7 +104,7 @@ def _why(question: Question, reading: Reading) -> str:
     """The reason, without a figure of any passage: what was not found, and whether anything came near."""
     near = reading.confidence >= MIN_CONFIDENCE * _NEAR
     if reading.unknown and not near:
-        words = ", ".join(f"\u201c{word}\u201d" for word in reading.unknown[:5])
+        unknown = ", ".join(f"\u201c{word}\u201d" for word in reading.unknown[:5])
         why = "They do not mention {}, and no passage comes close to the question."
-        return said(why, question.text).format(words)
+        return said(why, question.text).format(unknown)
     return _REASONS[expected(question.text)] if near else "No passage comes close enough to the question."
