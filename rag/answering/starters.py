@@ -69,8 +69,8 @@ class Suggester:
         """At most three questions from the hits of an answer, none about what was asked or said in the conversation."""
         told = answer.question, *(turn["content"] for turn in turns), *(one.text for one in answer.sentences)
         known, made = [set(words(text)) for text in told], self._made(answer.hits[:_NEAR])
-        new = (one for one in made if not any(set(words(one[0])) <= held for held in known))
-        return tuple(islice(self._answered(new, _SECONDS), _COUNT))
+        new = dict(one for one in made if not any(set(words(one[0])) <= held for held in known))
+        return tuple(islice(self._answered(new.items(), _SECONDS), _COUNT))
 
     def _made(self, hits: Sequence[Hit], each: int | None = None) -> list[tuple[str, Evidence]]:
         """At most so many questions from each hit; those about mere names and headings last."""

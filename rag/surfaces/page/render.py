@@ -65,8 +65,8 @@ def reply(
     told = (answer.reason if untold else "", answer.note)
     note = "".join(f'<p class="note">{escape(one)}</p>' for one in told if one)
     cards = "".join(source(citation, turn, *passage(citation)) for citation in answer.citations)
-    near = "".join(_near(hit) for hit in answer.hits[:_NEAREST]) if answer.abstained and done else ""
-    cards += f'<h2 class="near">The nearest passages</h2>{near}' if near else ""
+    near = "".join(_near(hit) for hit in answer.hits[:_NEAREST]) if answer.abstained else ""
+    note += f'<details class="near"><summary>The nearest passages</summary>{near}</details>' if near else ""
     sources = f'<div class="sources">{cards}</div>' if cards else ""
     said = _searched(answer) + _said(answer, turn, markdown) + note + ("" if done else _MORE)
     return f'<div class="{kind}">{said}{sources}</div>'
@@ -83,11 +83,9 @@ def source(citation: Citation, turn: int, before: str, after: str) -> str:
 
 
 def _near(hit: Hit) -> str:
-    """One passage that does not answer, for the panel."""
-    return (
-        f'<section class="source"><h3 class="title">{escape(hit.title)}</h3>'
-        f'<p class="place">{escape(_place(hit))}</p><p class="passage">{escape(hit.text)}</p></section>'
-    )
+    """One passage that does not answer."""
+    place = " · ".join(part for part in (hit.title, _place(hit)) if part)
+    return f'<p class="place">{escape(place)}</p><p>{escape(hit.text)}</p>'
 
 
 def _place(found: Citation | Hit) -> str:
