@@ -138,7 +138,7 @@ class Reader:
         return chosen
 
     def _unknown(self, query: str) -> tuple[str, ...]:
-        found = re.findall(r"[^\W_]{2,}|[^\x00-\x7f]", query)
+        found = re.findall(r"[^\W_]{2,}", query)
         return tuple(dict.fromkeys(word for word in found if not self._lexical.knows(word)))
 
 
