@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rag.documents.readers import SUFFIXES
-from rag.errors import CorpusError
+from rag.errors import CorpusError, in_words
 
 log = logging.getLogger(__name__)
 
@@ -98,8 +98,7 @@ class Corpus:
         try:
             return set(json.loads(self._list.read_text("utf-8"))) if self._list.exists() else set()
         except (OSError, ValueError, TypeError) as error:
-            damaged = f"The list of what is excluded, {self._list}, is damaged ({error}). Mend or delete it."
-            raise CorpusError(damaged) from error
+            raise CorpusError(in_words("excluded_damaged", file=self._list, error=error)) from error
 
     def _exclude(self, sources: set[str]) -> None:
         if sources or self._list.exists():
@@ -142,9 +141,7 @@ class Corpus:
                 beside.replace(target)
             except OSError as error:
                 beside.unlink(missing_ok=True)
-                raise CorpusError(
-                    f"{file} could not be copied to {target} ({error.strerror}). Free some space or check the rights."
-                ) from error
+                raise CorpusError(in_words("not_copied", file=file, target=target, why=error.strerror)) from error
         return target.relative_to(self.path).as_posix()
 
 

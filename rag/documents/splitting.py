@@ -3,8 +3,6 @@
 Offsets are carried through, never searched for: a passage is cut from its document, so it slices back.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import groupby, zip_longest
 from operator import itemgetter

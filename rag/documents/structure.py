@@ -4,8 +4,6 @@ Reads Markdown's marks, and sees in plain text what blank lines and list marks t
 Knows offsets only; knows nothing of sentences or sizes.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator

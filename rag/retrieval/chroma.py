@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rag.errors import StoreError
+from rag.errors import StoreError, in_words
 from rag.retrieval.disk import locked
 from rag.retrieval.types import Vectors
 
@@ -208,7 +208,4 @@ def _copied(path: Path, rooms: Iterable[Path], beside: Iterable[Path], held: Exi
         except OSError as error:
             problem = error
     assert problem
-    raise StoreError(
-        f"The index at {path} cannot be opened: there is no room for a working copy ({problem}). "
-        "Free some space, then try again."
-    ) from problem
+    raise StoreError(in_words("no_room_to_open", path=path, problem=problem)) from problem

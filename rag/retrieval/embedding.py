@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from rag.errors import ConfigError, ModelError, ModelUnavailable, RagError
+from rag.errors import ConfigError, ModelError, ModelUnavailable, RagError, in_words
 from rag.retrieval.bundled import BUNDLED_MODEL
 from rag.retrieval.late import WINDOW
 from rag.retrieval.minilm import DIMENSIONS, PRECISIONS, MiniLM, Precision
@@ -64,10 +64,7 @@ def on_this_machine(kind: str, name: str, otherwise: str, **options: Any) -> Any
     try:
         return getattr(sentence_transformers, kind)(name, device="cpu", local_files_only=True, **options)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelUnavailable(
-            f"The model {name} is not on this machine, or cannot be loaded. Give a folder that holds it, "
-            f"fetch it with `.venv/bin/hf download {name}`, or leave {otherwise}."
-        ) from error
+        raise ModelUnavailable(in_words("not_here", name=name, otherwise=otherwise)) from error
 
 
 class Embedder:
@@ -77,6 +74,7 @@ class Embedder:
         if not isinstance(embeddings, Embeddings):
             raise ConfigError(f"embeddings must be a LangChain Embeddings, not {type(embeddings).__name__}.")
         self._embeddings = embeddings
+        self._kind = type(embeddings).__name__
         self._bundled = embeddings if isinstance(embeddings, MiniLM) else None
         self._memory: dict[tuple[str, str], Vectors] = {}  # least recently used first
         self._memory_lock = threading.Lock()
@@ -88,10 +86,9 @@ class Embedder:
             return _name(self._bundled.precision)
         if isinstance(self._embeddings, SentenceTransformerEmbeddings):
             return self._embeddings.model
-        kind = type(self._embeddings).__name__
         named = [getattr(self._embeddings, attribute, "") for attribute in ("model", "model_name")]
         model = next((name for name in named if name and isinstance(name, str)), "")
-        return ":".join(part for part in (kind, model, str(len(self.probe))) if part)
+        return ":".join(part for part in (self._kind, model, str(len(self.probe))) if part)
 
     @cached_property
     def probe(self) -> tuple[float, ...]:
@@ -137,9 +134,8 @@ class Embedder:
         except RagError:
             raise
         except Exception as error:  # foreign code, which may raise anything
-            raise ModelError(
-                f"{type(self._embeddings).__name__} failed ({type(error).__name__}: {error}). Check that model."
-            ) from error
+            why = f"{type(error).__name__}: {error}"
+            raise ModelError(in_words("embeddings_failed", embeddings=self._kind, why=why)) from error
 
     def _remembered(self, texts: Sequence[str], embed: Callable[[list[str]], Vectors], kind: str) -> Vectors:
         keys = [(kind, text) for text in texts]
@@ -189,10 +185,7 @@ class Embedder:
             array = np.zeros(0, dtype=np.float32)
         norms = np.linalg.norm(array, axis=-1, keepdims=True) if array.ndim == 2 else np.zeros(1)
         if array.ndim != 2 or len(array) != count or not np.isfinite(norms).all() or not (norms > 0).all():
-            raise ModelError(
-                f"{type(self._embeddings).__name__} gave no usable vectors (shape {array.shape} for {count} texts, "
-                "or values that are zero or not finite). Check the embedding model."
-            )
+            raise ModelError(in_words("no_vectors", embeddings=self._kind, shape=array.shape, count=count))
         return array / norms
 
 

@@ -16,7 +16,7 @@ from rag.documents.corpus import Corpus, FileStamp
 from rag.documents.readers import read
 from rag.documents.splitting import SPLITTER, split
 from rag.documents.types import Document, Passage
-from rag.errors import CorpusError, EmbedderMismatch, StoreError
+from rag.errors import CorpusError, EmbedderMismatch, StoreError, in_words
 from rag.retrieval import chroma
 from rag.retrieval.embedding import PROBE, Embedder
 from rag.retrieval.generation import FORMAT, Generation, Manifest, NewGeneration
@@ -112,10 +112,7 @@ class Ingestion:
             NewGeneration(list(documents.values()), passages, rows, manifest).write(generation, known)
             self.folder.switch(generation)
         except (OSError, StoreError) as error:
-            raise StoreError(
-                f"The index at {self.folder.path} could not be written ({error}). What was there before still serves. "
-                "Free some space or mend the folder, then run `rag ingest`."
-            ) from error
+            raise StoreError(in_words("not_written", path=self.folder.path, error=error)) from error
         finally:
             if self.folder.current() != generation:
                 shutil.rmtree(generation, ignore_errors=True)  # unfinished: nothing points at it
@@ -169,10 +166,7 @@ def matching(generation: Generation, embedder: Embedder) -> Embedder:
         return own
     used = embedder.name if embedder.name != built_with else f"another version of {built_with}"
     folder = generation.path.parent
-    raise EmbedderMismatch(
-        f"The index at {folder} was built with {built_with}, but this run uses {used}. Run `rag ingest --rebuild`, or "
-        "name that model in RAG_EMBEDDING_MODEL, or give Rag the embeddings that it was built with."
-    )
+    raise EmbedderMismatch(in_words("other_embedder", folder=folder, built_with=built_with, used=used))
 
 
 def file_digests(corpus: Corpus, stamps: Mapping[str, FileStamp], known: Manifest | None) -> Files:
@@ -202,10 +196,7 @@ def _check_space(folder: Path, documents: Documents, rows: Vectors, dimensions: 
     needed = rows.nbytes + chroma_bytes + 2.3 * sum(len(document.text) for document in documents.values()) + 500_000
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise StoreError(
-            f"The index at {folder} needs about {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free there. "
-            "What was there before still serves. Free some space, then run `rag ingest`."
-        )
+        raise StoreError(in_words("no_room", path=folder, needed=needed / 1e6, free=free / 1e6))
 
 
 def _alike(one: Sequence[float], other: Sequence[float]) -> bool:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from rag.errors import ModelUnavailable
+from rag.errors import ModelUnavailable, in_words
 from rag.retrieval import disk, minilm_graph
 from rag.retrieval.bundled import BUNDLED_MODEL, bundled_model_folder, bundled_model_path
 from rag.retrieval.late import packed, unit
@@ -167,12 +167,7 @@ class KeptModel:
                     model = self._made()
                     disk.write_whole(self.path, self._digest(model) + model)
         except OSError as error:
-            log.warning(
-                "The embedding model cannot be kept at %s (%s), and is made again at each start. "
-                "Make the folder writable.",
-                self.path,
-                error,
-            )
+            log.warning(in_words("model_not_kept", path=self.path, error=error))
         return model or self._made()
 
     def _made(self) -> bytes:
@@ -198,10 +193,8 @@ def loaded(read: Callable[[], bytes], name: str, max_tokens: int | None = None) 
     except ModelUnavailable:
         raise
     except Exception as error:  # both raise plain exceptions
-        raise ModelUnavailable(
-            f"The model {name} could not be loaded, with the tokenizer in {tokens.parent} "
-            f"({type(error).__name__}: {error}). Run `make install`."
-        ) from error
+        why = f"{type(error).__name__}: {error}"
+        raise ModelUnavailable(in_words("not_loaded", name=name, folder=tokens.parent, why=why)) from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
     if max_tokens:

@@ -26,7 +26,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.engine import Rag
-from rag.errors import ConfigError, RagError
+from rag.errors import ConfigError, RagError, in_words
 
 MAX_BODY_BYTES = 8 * 2**20  # a long conversation with its passages; files are not sent
 SHUTDOWN_S = 2  # an open tab holds a stream that never ends by itself
@@ -184,18 +184,13 @@ class BodyLimit:
 def _listen(host: str, port: int) -> socket.socket:
     """A socket that listens there; a ConfigError if that is not loopback, or not to be had."""
     if not _is_loopback(host):
-        raise ConfigError(
-            f"{host} can be reached from other machines, and there is no sign-in yet. Serve on 127.0.0.1, behind a "
-            "reverse proxy that authenticates, and name the proxy's host in RAG_ALLOWED_HOSTS."
-        )
+        raise ConfigError(in_words("not_loopback", host=host))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host.strip("[]"), port), family=family, backlog=128)
     except (OSError, OverflowError) as error:
         why = "is in use" if getattr(error, "errno", None) == errno.EADDRINUSE else f"cannot be used ({error})"
-        raise ConfigError(
-            f"Port {port} on {host} {why}. Stop what holds it, or choose another with --port or RAG_PORT."
-        ) from error
+        raise ConfigError(in_words("port_taken", port=port, host=host, why=why)) from error
 
 
 def _hostname(url: str) -> str:

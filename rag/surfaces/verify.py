@@ -9,7 +9,7 @@ from typing import Any, Literal
 from rag.answering.markup import inert
 from rag.documents.types import text_digest
 from rag.engine import Rag
-from rag.errors import ReceiptError
+from rag.errors import ReceiptError, in_words
 from rag.surfaces.receipt import FORMAT, page
 
 _OPEN, _CLOSE = '<script type="application/json" id="receipt">', "</script>"
@@ -37,9 +37,7 @@ def verify(rag: Rag, path: Path) -> list[Finding]:
         return list(_findings(rag, data, html))
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
-        raise ReceiptError(
-            f"{path} is no receipt, or a damaged one ({why}). `rag ask QUESTION --save FILE` writes one."
-        ) from error
+        raise ReceiptError(in_words("no_receipt", path=path, why=why)) from error
 
 
 def _findings(rag: Rag, data: Mapping[str, Any], html: str) -> Iterator[Finding]:
