@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from rag.documents.readers import SUFFIXES
 from rag.errors import CorpusError, in_words
@@ -21,11 +20,7 @@ log = logging.getLogger(__name__)
 _LEFT_OUT = (".", "~$")  # how hidden files, and those that an open office program leaves, begin
 
 
-class FileStamp(NamedTuple):
-    """What tells at a glance whether a file changed."""
-
-    size: int
-    mtime_ns: int
+FileStamp = tuple[int, int]  # size and mtime in ns: what tells at a glance whether a file changed
 
 
 class Corpus:
@@ -109,7 +104,7 @@ class Corpus:
 
     def _found(self) -> dict[str, FileStamp]:
         excluded = self.excluded()
-        found = {s: FileStamp(i.st_size, i.st_mtime_ns) for s, i in self._walk() if s not in excluded}
+        found = {s: (i.st_size, i.st_mtime_ns) for s, i in self._walk() if s not in excluded}
         return dict(sorted(found.items()))
 
     def _walk(self) -> Iterator[tuple[str, os.stat_result]]:

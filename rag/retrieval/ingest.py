@@ -173,9 +173,8 @@ def file_digests(corpus: Corpus, stamps: Mapping[str, FileStamp], known: Manifes
     """Each file with its digest; a file whose size and time are as they were is not read again."""
     found = {}
     for source, stamp in stamps.items():
-        size, mtime_ns, digest = known.files.get(source, (-1, -1, "")) if known else (-1, -1, "")
-        same = (size, mtime_ns) == (stamp.size, stamp.mtime_ns)
-        found[source] = (stamp.size, stamp.mtime_ns, (same and digest) or corpus.digest(source))
+        *before, digest = known.files.get(source, ("",)) if known else ("",)
+        found[source] = (*stamp, (tuple(before) == stamp and digest) or corpus.digest(source))
     return found
 
 

@@ -103,7 +103,8 @@ class MiniLM(Embeddings):
     def _load(self) -> _Running:
         with self._loading:
             if self._loaded is None:
-                self._loaded = _Running.load(KeptModel(self.folder, self.precision))
+                kept = KeptModel(self.folder, self.precision)
+                self._loaded = _Running(*loaded(kept.read, BUNDLED_MODEL, minilm_graph.MAX_TOKENS))
             return self._loaded
 
 
@@ -113,11 +114,6 @@ class _Running:
 
     tokenizer: Tokenizer
     session: InferenceSession
-
-    @staticmethod
-    def load(kept: KeptModel) -> _Running:
-        """:raises ModelUnavailable: a package or a file is missing, or refused."""
-        return _Running(*loaded(kept.read, BUNDLED_MODEL, minilm_graph.MAX_TOKENS))
 
     def run(self, text: str) -> tuple[Vectors, Vectors]:
         """The vector of one text, (384,), and the last states of its tokens, (tokens, 384)."""
@@ -174,9 +170,8 @@ class KeptModel:
         return minilm_graph.onnx_model(bundled_model_path(), self.precision)
 
     def _digest(self, model: bytes) -> bytes:
-        digest = hashlib.sha256(f"{minilm_graph.VERSION} {self.precision} ".encode())
-        digest.update(model)
-        return digest.digest()
+        made_by = f"{minilm_graph.VERSION} {self.precision} "
+        return hashlib.sha256(made_by.encode() + model).digest()
 
 
 def loaded(read: Callable[[], bytes], name: str, max_tokens: int | None = None) -> tuple[Tokenizer, InferenceSession]:

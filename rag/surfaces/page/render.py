@@ -64,35 +64,26 @@ def reply(
     untold = answer.abstained and answer.reason and answer.reason not in answer.text
     told = (answer.reason if untold else "", answer.note)
     note = "".join(f'<p class="note">{escape(one)}</p>' for one in told if one)
-    cards = "".join(source(citation, turn, *passage(citation)) for citation in answer.citations)
-    near = "".join(_near(hit) for hit in answer.hits[:_NEAREST]) if answer.abstained and done else ""
+    cards = "".join(_quoted(citation, turn, *passage(citation)) for citation in answer.citations)
+    near = "".join(_card(hit, escape(hit.text)) for hit in answer.hits[:_NEAREST] if answer.abstained and done)
     cards += f'<h2 class="near">The nearest passages</h2>{near}' if near else ""
     sources = f'<div class="sources">{cards}</div>' if cards else ""
     said = _searched(answer) + _said(answer, turn, markdown) + note + ("" if done else _MORE)
     return f'<div class="{kind}">{said}{sources}</div>'
 
 
-def source(citation: Citation, turn: int, before: str, after: str) -> str:
-    """One passage for the panel: title, place, and the quote marked within what stands around it."""
+def _quoted(citation: Citation, turn: int, before: str, after: str) -> str:
+    """A cited passage for the panel, the quote marked within what stands around it."""
     passage = f"{escape(before)}<mark>{_quote(citation)}</mark>{escape(after)}"
-    return (
-        f'<section class="source" id="src-{turn}-{citation.number}">'
-        f'<h3 class="title">{escape(citation.title)}</h3><p class="place">{escape(_place(citation))}</p>'
-        f'<p class="passage">{passage}</p></section>'
-    )
+    return _card(citation, passage, f' id="src-{turn}-{citation.number}"')
 
 
-def _near(hit: Hit) -> str:
-    """One passage that does not answer, for the panel."""
-    return (
-        f'<section class="source"><h3 class="title">{escape(hit.title)}</h3>'
-        f'<p class="place">{escape(_place(hit))}</p><p class="passage">{escape(hit.text)}</p></section>'
-    )
-
-
-def _place(found: Citation | Hit) -> str:
+def _card(found: Citation | Hit, passage: str, anchor: str = "") -> str:
+    """One passage for the panel: title, place, and its text as HTML."""
     page = f"page {found.page}" if found.page is not None else ""
-    return " · ".join(part for part in (found.section, page, found.source) if part)
+    place = " · ".join(part for part in (found.section, page, found.source) if part)
+    head = f'<h3 class="title">{escape(found.title)}</h3><p class="place">{escape(place)}</p>'
+    return f'<section class="source"{anchor}>{head}<p class="passage">{passage}</p></section>'
 
 
 def plain(shown: str) -> str:
