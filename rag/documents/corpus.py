@@ -50,14 +50,10 @@ class Corpus:
         """The sources of `stamps`; none where there is no folder."""
         return set(self._found())
 
-    def file(self, source: str) -> Path:
-        """Where a document's file lies."""
-        return self.path / source
-
     def digest(self, source: str) -> str:
         """SHA-256 of a file's bytes; "" for one that cannot be opened."""
         try:
-            with self.file(source).open("rb") as file:
+            with (self.path / source).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
             return ""  # reading it will say why, and that reason is reported
@@ -81,7 +77,7 @@ class Corpus:
         while target.exists():
             target = target.with_name("_" + target.name)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(self.file(source), target)
+        shutil.move(self.path / source, target)
         return target
 
     def exclude(self, source: str) -> None:

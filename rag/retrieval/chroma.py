@@ -103,20 +103,14 @@ class DenseIndex:
 
 
 def write(path: Path, ids: Sequence[str], vectors: Vectors) -> None:
-    """Store these vectors in a new collection at `path`.
-
-    :raises StoreError: Chroma could not write it.
-    """
+    """Store these vectors in a new collection at `path`; a StoreError where Chroma cannot."""
     with _writing(path) as client:
         collection = client.create_collection(_COLLECTION, configuration=_CONFIGURATION, embedding_function=None)
         _add(client, collection, ids, vectors)
 
 
 def update(old: Path, path: Path, gone: Sequence[str], ids: Sequence[str], vectors: Vectors) -> None:
-    """Store at `path` what is in `old`, without the ids that are gone and with these.
-
-    :raises StoreError: Chroma could not write it.
-    """
+    """Store at `path` what is in `old`, without the ids that are gone and with these; a StoreError as above."""
     path.mkdir()
     _copy(old, path)
     with _writing(path) as client:

@@ -158,9 +158,7 @@ class Embedder:
         return np.concatenate(rows) if rows else np.zeros((0, 0), dtype=np.float32)
 
     def rows(self, texts: Sequence[str]) -> Iterator[tuple[list[str], Vectors]]:
-        """The texts, some at a time, with what an index keeps of each: the vector, and with the bundled model the
-        windows for late interaction behind it.
-        """
+        """The texts, some at a time, with what an index keeps of each: the vector, and what late interaction needs."""
         for batch in _batches(texts):
             yield batch, self._tried(self._bundled.rows, batch) if self._bundled else self._documents(batch)
 

@@ -87,7 +87,7 @@ class Ingestion:
                 documents[source] = known.documents[source]
                 continue
             try:
-                documents[source] = read(self.corpus.file(source), source, self.max_bytes)
+                documents[source] = read(self.corpus.path / source, source, self.max_bytes)
             except CorpusError as error:
                 failed[source] = str(error)
         if not documents:
@@ -156,10 +156,7 @@ class Ingestion:
 
 
 def matching(generation: Generation, embedder: Embedder) -> Embedder:
-    """The embedder that the generation was built with, at the precision that it was built with.
-
-    :raises EmbedderMismatch: it was built with another model.
-    """
+    """The embedder that the generation was built with, at its precision; else an EmbedderMismatch."""
     built_with = generation.manifest.embedder
     own = embedder.named(built_with)
     if own is not None and _alike(generation.manifest.probe, own.probe):

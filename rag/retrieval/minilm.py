@@ -57,7 +57,7 @@ class MiniLM(Embeddings):
         self.precision = precision
         self.folder = Path(folder)
         self._loading = threading.Lock()
-        self._loaded: _Running | None = None
+        self._loaded: tuple[Tokenizer, InferenceSession] | None = None
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector for each text."""
@@ -69,17 +69,15 @@ class MiniLM(Embeddings):
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """The vectors of some texts, (len(texts), 384), float32, unit rows; of each the first 256 tokens count."""
-        loaded = self._load()
-        return self._mapped(lambda text: loaded.run(text)[0], texts)
+        return self._mapped(lambda text: self._run(text)[0], texts)
 
     def rows(self, texts: Sequence[str]) -> Vectors:
         """As `vectors`, with what late interaction needs behind each, (len(texts), 384 + 1152)."""
-        loaded = self._load()
-        return self._mapped(lambda text: packed(*loaded.run(text)), texts)
+        return self._mapped(lambda text: packed(*self._run(text)), texts)
 
     def asked(self, query: str) -> tuple[Vectors, Vectors]:
         """The vector of a query, (384,), and those of its tokens, (tokens, 384); all of length 1."""
-        vector, states = self._load().run(query)
+        vector, states = self._run(query)
         return vector, unit(states[1:-1])  # without the tokens that mark beginning and end
 
     def _mapped(self, embed: Callable[[str], Vectors], texts: Sequence[str]) -> Vectors:
@@ -87,10 +85,8 @@ class MiniLM(Embeddings):
         return np.stack(rows) if rows else np.zeros((0, DIMENSIONS), dtype=np.float32)
 
     def reads(self, text: str) -> float:
-        """The share of a text's words that the vocabulary has whole: 0.94 of English questions, 0.5 of Spanish, 0 of
-        Chinese, of which it has characters only.
-        """
-        tokens = [*self._load().tokenizer.encode(well_formed(text), add_special_tokens=False).tokens, ""]
+        """The share of a text's words that the vocabulary has whole: 0.94 in English, 0.5 in Spanish, 0 in Chinese."""
+        tokens = [*self._load()[0].encode(well_formed(text), add_special_tokens=False).tokens, ""]
         begun = [pair for pair in pairwise(tokens) if pair[0].isalnum() or pair[0] == "[UNK]"]
         whole = sum(word.isascii() and word.isalnum() and not more.startswith("##") for word, more in begun)
         return whole / len(begun) if begun else 1.0
@@ -100,26 +96,19 @@ class MiniLM(Embeddings):
         """Whether the model was made before, and is sound."""
         return KeptModel(self.folder, self.precision).kept() is not None
 
-    def _load(self) -> _Running:
+    def _run(self, text: str) -> tuple[Vectors, Vectors]:
+        """The vector of one text, (384,), and the last states of its tokens, (tokens, 384)."""
+        tokenizer, session = self._load()
+        ids = np.array([tokenizer.encode(well_formed(text)).ids], dtype=np.int64)
+        vectors, states = session.run(["vectors", "states"], {"ids": ids})
+        return vectors[0], states[0]
+
+    def _load(self) -> tuple[Tokenizer, InferenceSession]:
         with self._loading:
             if self._loaded is None:
                 kept = KeptModel(self.folder, self.precision)
-                self._loaded = _Running(*loaded(kept.read, BUNDLED_MODEL, minilm_graph.MAX_TOKENS))
+                self._loaded = loaded(kept.read, BUNDLED_MODEL, minilm_graph.MAX_TOKENS)
             return self._loaded
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    """The loaded model."""
-
-    tokenizer: Tokenizer
-    session: InferenceSession
-
-    def run(self, text: str) -> tuple[Vectors, Vectors]:
-        """The vector of one text, (384,), and the last states of its tokens, (tokens, 384)."""
-        ids = self.tokenizer.encode(well_formed(text)).ids
-        vectors, states = self.session.run(["vectors", "states"], {"ids": np.array([ids], dtype=np.int64)})
-        return vectors[0], states[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +127,7 @@ class KeptModel:
         return self.folder / f"{BUNDLED_MODEL}-{self.precision}.onnx.checked"
 
     def read(self) -> bytes:
-        """The model; made, and kept if that can be done, when the file is missing or not what was written.
-
-        :raises ModelUnavailable: it has to be made, and the weights are missing or not the published ones.
-        """
+        """The kept model, else one that is made now, and kept if possible; a ModelUnavailable without the weights."""
         return self.kept() or self._made_and_kept()
 
     def kept(self) -> bytes | None:
@@ -175,10 +161,7 @@ class KeptModel:
 
 
 def loaded(read: Callable[[], bytes], name: str, max_tokens: int | None = None) -> tuple[Tokenizer, InferenceSession]:
-    """The tokenizer, which cuts at `max_tokens`, and a model of this family, ready to run.
-
-    :raises ModelUnavailable: a package or a file is missing, or refused.
-    """
+    """The tokenizer, cutting at `max_tokens`, and a model of this family, ready to run; else a ModelUnavailable."""
     tokens = bundled_model_folder() / "tokenizer.json"
     try:
         from tokenizers import Tokenizer

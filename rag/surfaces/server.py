@@ -65,19 +65,14 @@ def build_app(rag: Rag) -> FastAPI:
 def errors_as_json(app: FastAPI) -> None:
     """Have every error of the app's own routes answered as `{"error": {"message", "type", "param"}}`."""
 
-    @app.exception_handler(HTTPException)
-    def refused(request: Request, error: HTTPException) -> JSONResponse:
-        return _http_error(error)
-
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"][1:])
         return _error(422, str(first["msg"]), "invalid_request_error", place)
 
-    @app.exception_handler(RagError)
-    def failed(request: Request, error: RagError) -> JSONResponse:
-        return _error(503, str(error), type(error).__name__)
+    app.exception_handler(HTTPException)(lambda _, error: _http_error(error))
+    app.exception_handler(RagError)(lambda _, error: _error(503, str(error), type(error).__name__))
 
 
 def serve(

@@ -25,10 +25,7 @@ class Finding:
 
 
 def verify(rag: Rag, path: Path) -> list[Finding]:
-    """One finding for each quote, and one for each sentence or page that is not what its data say.
-
-    :raises ReceiptError: the file is no receipt, or one that cannot be read.
-    """
+    """One finding for each quote, and each sentence or page that is not what its data say; else a ReceiptError."""
     try:
         html = path.read_text("utf-8", "replace")
         data = json.loads(html.rpartition(_OPEN)[2].partition(_CLOSE)[0])
