@@ -24,10 +24,7 @@ FileStamp = tuple[int, int]  # size and mtime in ns: what tells at a glance whet
 
 
 class Corpus:
-    """A folder of documents, with what was excluded from it remembered in the data folder.
-
-    :param apart: folders that hold no documents, though they may lie in `path`; as the data folder does not.
-    """
+    """A folder of documents; the data folder remembers what was excluded, and folders `apart` hold none."""
 
     def __init__(self, path: Path, data_dir: Path, *apart: Path) -> None:
         self.path = path
@@ -100,8 +97,7 @@ class Corpus:
 
     def _found(self) -> dict[str, FileStamp]:
         excluded = self.excluded()
-        found = {s: (i.st_size, i.st_mtime_ns) for s, i in self._walk() if s not in excluded}
-        return dict(sorted(found.items()))
+        return {s: (i.st_size, i.st_mtime_ns) for s, i in sorted(self._walk()) if s not in excluded}
 
     def _walk(self) -> Iterator[tuple[str, os.stat_result]]:
         """Sources and what the system tells of them; without a Path for each, as this is done before each answer."""

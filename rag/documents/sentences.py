@@ -15,9 +15,8 @@ _END = re.compile(
     re.VERBOSE,
 )
 _WORDS = "|".join(Path(__file__).with_name("abbreviations.txt").read_text("ascii").split())
-_ABBREVIATION = re.compile(  # J. Smith; e.g., U.S.; Dr
-    rf"""(?:^|[\s("'\u201c\u2018])(?:[A-Z]|[A-Za-z](?:\.[A-Za-z])+|{_WORDS})$"""
-)
+# J. Smith; e.g., U.S.; Dr
+_ABBREVIATION = re.compile(rf"""(?:^|[\s("'\u201c\u2018])(?:[A-Z]|[A-Za-z](?:\.[A-Za-z])+|{_WORDS})$""")
 _COMPANY = re.compile(r"(?:Inc|Ltd|Co|Corp|Bros|etc|al|[ap]\.m|U\.S|U\.K|Ph\.D|D\.C)$")
 _OPENER = re.compile(r"(?:The|A|An|It|In|He|She|They|We|This|That|These|On|At|But|And|By|For)\b")
 

@@ -32,10 +32,7 @@ def ranking(rankings: Mapping[str, Sequence[str]], relevant: Mapping[str, Mappin
 
 
 def span_values(found: Sequence[Region], evidence: Sequence[Region]) -> Values:
-    """Recall, precision and IoU of characters, as Chroma's report on chunking defines them.
-
-    Overlaps, and passages of other documents, count in full among what was retrieved.
-    """
+    """Recall, precision and IoU of characters as in Chroma's report on chunking: overlaps found count in full."""
     retrieved, wanted = (sum(end - start for _, start, end in regions) for regions in (found, evidence))
     hit = len(_characters(found) & _characters(evidence))
     return {

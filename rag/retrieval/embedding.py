@@ -52,11 +52,7 @@ class SentenceTransformerEmbeddings(Embeddings):
 
 
 def on_this_machine(kind: str, name: str, otherwise: str, **options: Any) -> Any:
-    """A model of sentence-transformers, of the class that `kind` names. Never downloads.
-
-    :param otherwise: what to leave, for those who do not have it.
-    :raises ModelUnavailable: it is not on this machine.
-    """
+    """A sentence-transformers model of this kind; never downloads, but says in a ModelUnavailable what to leave."""
     import sentence_transformers
     from transformers.utils.logging import disable_progress_bar
 

@@ -3,8 +3,7 @@
 It does not know how the model is made of the weights (minilm_graph does), Chroma, or what the texts are.
 
 Each text is run alone, in as many threads as there are cores. So nothing is padded, a text's vector is the same
-whatever it is embedded with, and no thread spins while there is nothing to do. Batches of 8 were a tenth
-faster on sentences, and slower on passages.
+whatever it is embedded with, and no thread spins while there is nothing to do. Batches of 8 were no faster.
 """
 
 from __future__ import annotations

@@ -107,8 +107,7 @@ def _searched(answer: Answer) -> str:
 
 def _quote(citation: Citation) -> str:
     """The quote; the part that carries the claim stands out where it is not nearly the whole."""
-    start, end = citation.highlight
-    quote = citation.quote
+    quote, (start, end) = citation.quote, citation.highlight
     if end <= start or end - start > 0.9 * len(quote):
         return escape(quote)
     return f"{escape(quote[:start])}<b>{escape(quote[start:end])}</b>{escape(quote[end:])}"
