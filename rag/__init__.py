@@ -19,16 +19,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "rag.answering.types": "Answer Answerer Citation Done Retrieved Said Searching Sentence Support",
-    "rag.documents.types": "Document Passage",
-    "rag.engine": "Rag",
-    "rag.errors": "ConfigError CorpusError DatasetError EmbedderMismatch EmptyDocument IndexBusy IndexMissing"
-    " ModelError ModelTimeout ModelUnavailable RagError ReceiptError StoreError UnreadableDocument UnsupportedFormat",
-    "rag.retrieval.types": "DocumentInfo Hit IngestReport",
-    "rag.settings": "Settings",
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+_HOMES = "errors", "settings", "documents.types", "retrieval.types", "answering.types", "engine"  # the quick ones first
 
 __all__ = [
     "Answer", "Answerer", "Citation", "ConfigError", "CorpusError", "DatasetError", "Document", "DocumentInfo",
@@ -39,9 +30,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'rag' has no attribute {name!r}")
-    return getattr(import_module(_HOME_OF[name]), name)
+    for home in _HOMES if name in __all__ else ():
+        if hasattr(module := import_module(f"rag.{home}"), name):
+            return getattr(module, name)
+    raise AttributeError(f"module 'rag' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

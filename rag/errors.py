@@ -9,8 +9,12 @@
       ReceiptError
 
 A caller's mistake (an empty question, k below 1) is a ValueError and is not part of the tree.
-Every message says what happened, to what, and what to do next.
+Every message says what happened, to what, and what to do next; the longer ones are in errors.toml.
 """
+
+import tomllib
+from functools import cache
+from pathlib import Path
 
 
 class RagError(Exception):
@@ -71,3 +75,13 @@ class DatasetError(RagError):
 
 class ReceiptError(RagError):
     """A receipt is missing, damaged, or cannot be written."""
+
+
+def in_words(name: str, /, **values: object) -> str:
+    """The message of this name, with these values in it."""
+    return _messages()[name].format(**values)
+
+
+@cache
+def _messages() -> dict[str, str]:
+    return tomllib.loads(Path(__file__).with_name("errors.toml").read_text("utf-8"))

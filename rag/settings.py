@@ -8,10 +8,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """What a `Rag` is told. A keyword beats the environment, which beats `.env`.
-
-    :raises ValueError: a value of the wrong kind, or a keyword that is no setting.
-    """
+    """What a `Rag` is told. A keyword beats the environment, which beats `.env`; a ValueError says what is wrong."""
 
     model_config = SettingsConfigDict(
         env_prefix="RAG_",
@@ -26,13 +23,9 @@ class Settings(BaseSettings):
     corpus_dir: Path = Field(default=Path("corpus"), description="the folder of documents")
     index_dir: Path = Field(default=Path("index"), description="what is built from them; can always be rebuilt")
     data_dir: Path = Field(default=Path("data"), description="what would be missed: the trash, and what was excluded")
-    auto_ingest: bool = Field(
-        default=True, description="build a missing index, and bring a stale one up to date, when asked"
-    )
+    auto_ingest: bool = Field(default=True, description="build a missing index, and update a stale one, when asked")
 
-    embedding_model: str = Field(
-        default="all-MiniLM-L6-v2", description="a sentence-transformers model: name or folder"
-    )
+    embedding_model: str = Field(default="all-MiniLM-L6-v2", description="of sentence-transformers: a name or a folder")
     embedding_precision: Literal["int8", "fp32"] = Field(
         default="int8", description="of all-MiniLM-L6-v2: int8 is faster; an index keeps the one it was built with"
     )
@@ -47,9 +40,7 @@ class Settings(BaseSettings):
     llm_base_url: str | None = Field(default=None, description="the address of an OpenAI-compatible server")
     llm_api_key: SecretStr | None = Field(default=None, description="its key; without it, the provider's own variable")
     llm_timeout_s: float = Field(default=120, gt=0, description="how long to wait for the model, in two tries")
-    llm_context_tokens: int = Field(
-        default=6000, ge=1000, description="a longer prompt leaves the weakest passages out"
-    )
+    llm_context_tokens: int = Field(default=6000, ge=1000, description="the weakest passages are left out above it")
     unsupported: Literal["mark", "drop"] = Field(default="mark", description="or drop: the LLM's unfounded sentences")
 
     host: str = Field(default="127.0.0.1", description="the address that the page listens on")

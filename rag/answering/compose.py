@@ -103,9 +103,7 @@ class Composition:
         return [Said(self.sentences[-1], self.text)]
 
     def _evidence(self, draft: Draft) -> list[Evidence]:
-        """What bears the draft out: its own claim if it is a copy; else what the grounder finds where it points, or
-        anywhere among the hits, since models misnumber.
-        """
+        """Its own claim for a copy; else what the grounder finds where it points, or in any hit: models misnumber."""
         found = [found for found in draft.evidence if " ".join(found.text.split()) == draft.text]
         if not found:
             claim = _MARKUP.sub("", inert(draft.text))
@@ -134,14 +132,9 @@ def _value(text: str, evidence: Sequence[Evidence]) -> Span | None:
 
 
 def _highlight(claim: str, found: Evidence) -> tuple[int, int]:
-    """The asked-for value, where it is known; else what the claim shares with the quote."""
+    """The asked-for value, where it is known; else from the first to the last word that claim and quote share."""
     if isinstance(found, ScoredSentence) and found.value:
         return found.value.start - found.span.start, found.value.end - found.span.start
-    return _shared_stretch(claim, found.text)
-
-
-def _shared_stretch(claim: str, quote: str) -> tuple[int, int]:
-    """From the first to the last word of the quote that the claim shares; all of it when none is."""
-    shared = set(words(claim))
+    shared, quote = set(words(claim)), found.text
     spans = [match.span() for match in _WORD.finditer(quote) if shared & set(words(match.group()))]
     return (spans[0][0], spans[-1][1]) if spans else (0, len(quote))

@@ -13,10 +13,7 @@ _ASCII = re.compile(r"[\x00-\x7f]+")
 
 
 def tokens(text: str) -> int:
-    """About how many tokens a text has: four ASCII characters make one, any other character counts as one.
-
-    Every model cuts text its own way; for English this is near, for Chinese and Cyrillic it is rather too high.
-    """
+    """About how many tokens a text has: one for four ASCII characters, or for any other, which is rather too high."""
     others = len(_ASCII.sub("", text))
     return others + (len(text) - others) // 4 + 1
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.intent import Intent, sides_of
+from rag.answering.lexicon import texts
 from rag.answering.phrases import said
 from rag.answering.questions import questions
 from rag.answering.reading import Reader
@@ -31,17 +32,11 @@ _TRIED = 8  # questions at a time; each costs, once, a search and the reading of
 _READ = 3
 _SECONDS, _STARTING_SECONDS = 0.2, 4.0  # after which no more are tried: an embedding model may be slow, or far away
 _ASKED = 'What is said about "{}"?'
-_OPENINGS: dict[Intent, str] = {
-    "greeting": "Hello. Ask a question about the documents, for example:",
-    "thanks": "You are welcome. There is more to ask, for example:",
-    "system": "I answer questions from the documents in the folder, and quote the sentences that each answer rests on. "
-    "Ask, for example:",
-}
 
 
 def small_talk(message: str, intent: Intent, questions: tuple[str, ...]) -> str:
     """One line for a greeting, thanks or a question about the system, with questions that can be asked."""
-    return " ".join([said(_OPENINGS[intent], message), *(f"\u201c{question}\u201d" for question in questions)])
+    return " ".join([said(texts("openings")[intent], message), *(f"\u201c{question}\u201d" for question in questions)])
 
 
 @dataclass(frozen=True, slots=True)

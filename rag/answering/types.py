@@ -174,9 +174,8 @@ class Answer:
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values, ready for JSON."""
         fields: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
-        fields |= {
-            name: [asdict(one) for one in getattr(self, name)] for name in ("sentences", "citations", "conflict")
-        }
+        for name in ("sentences", "citations", "conflict"):
+            fields[name] = [asdict(one) for one in getattr(self, name)]
         return fields | {"hits": [hit.to_dict() for hit in self.hits]}
 
 

@@ -11,28 +11,20 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from rag.documents.readers import SUFFIXES
-from rag.errors import CorpusError
+from rag.errors import CorpusError, in_words
 
 log = logging.getLogger(__name__)
 
 _LEFT_OUT = (".", "~$")  # how hidden files, and those that an open office program leaves, begin
 
 
-class FileStamp(NamedTuple):
-    """What tells at a glance whether a file changed."""
-
-    size: int
-    mtime_ns: int
+FileStamp = tuple[int, int]  # size and mtime in ns: what tells at a glance whether a file changed
 
 
 class Corpus:
-    """A folder of documents, with what was excluded from it remembered in the data folder.
-
-    :param apart: folders that hold no documents, though they may lie in `path`; as the data folder does not.
-    """
+    """A folder of documents; the data folder remembers what was excluded, and folders `apart` hold none."""
 
     def __init__(self, path: Path, data_dir: Path, *apart: Path) -> None:
         self.path = path
@@ -55,14 +47,10 @@ class Corpus:
         """The sources of `stamps`; none where there is no folder."""
         return set(self._found())
 
-    def file(self, source: str) -> Path:
-        """Where a document's file lies."""
-        return self.path / source
-
     def digest(self, source: str) -> str:
         """SHA-256 of a file's bytes; "" for one that cannot be opened."""
         try:
-            with self.file(source).open("rb") as file:
+            with (self.path / source).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
             return ""  # reading it will say why, and that reason is reported
@@ -86,7 +74,7 @@ class Corpus:
         while target.exists():
             target = target.with_name("_" + target.name)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(self.file(source), target)
+        shutil.move(self.path / source, target)
         return target
 
     def exclude(self, source: str) -> None:
@@ -98,8 +86,7 @@ class Corpus:
         try:
             return set(json.loads(self._list.read_text("utf-8"))) if self._list.exists() else set()
         except (OSError, ValueError, TypeError) as error:
-            damaged = f"The list of what is excluded, {self._list}, is damaged ({error}). Mend or delete it."
-            raise CorpusError(damaged) from error
+            raise CorpusError(in_words("excluded_damaged", file=self._list, error=error)) from error
 
     def _exclude(self, sources: set[str]) -> None:
         if sources or self._list.exists():
@@ -110,8 +97,7 @@ class Corpus:
 
     def _found(self) -> dict[str, FileStamp]:
         excluded = self.excluded()
-        found = {s: FileStamp(i.st_size, i.st_mtime_ns) for s, i in self._walk() if s not in excluded}
-        return dict(sorted(found.items()))
+        return {s: (i.st_size, i.st_mtime_ns) for s, i in sorted(self._walk()) if s not in excluded}
 
     def _walk(self) -> Iterator[tuple[str, os.stat_result]]:
         """Sources and what the system tells of them; without a Path for each, as this is done before each answer."""
@@ -142,9 +128,7 @@ class Corpus:
                 beside.replace(target)
             except OSError as error:
                 beside.unlink(missing_ok=True)
-                raise CorpusError(
-                    f"{file} could not be copied to {target} ({error.strerror}). Free some space or check the rights."
-                ) from error
+                raise CorpusError(in_words("not_copied", file=file, target=target, why=error.strerror)) from error
         return target.relative_to(self.path).as_posix()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from rag.documents.pdf import read_pdf
 from rag.documents.structure import first_heading
 from rag.documents.types import Document
-from rag.errors import EmptyDocument, UnreadableDocument, UnsupportedFormat
+from rag.errors import EmptyDocument, UnreadableDocument, UnsupportedFormat, in_words
 
 _BINARY_MAGIC = (b"\x7fELF", b"%PDF-", b"PK\x03\x04", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"\x1f\x8b", b"MZ\x90")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -57,10 +57,7 @@ def _bytes_of(path: Path, max_bytes: int) -> bytes:
     try:
         size = path.stat().st_size
         if size > max_bytes:
-            raise UnreadableDocument(
-                f"it has {size / 1e6:.1f} MB, above the limit of {max_bytes / 1e6:.0f} MB; "
-                "split it, or raise RAG_MAX_FILE_MB"
-            )
+            raise UnreadableDocument(in_words("too_large", size=size / 1e6, limit=max_bytes / 1e6))
         return path.read_bytes()
     except OSError as error:
         raise UnreadableDocument(f"it cannot be opened: {error.strerror or error}") from error

@@ -15,10 +15,10 @@ _END = re.compile(
     re.VERBOSE,
 )
 _WORDS = "|".join(Path(__file__).with_name("abbreviations.txt").read_text("ascii").split())
-_ABBREVIATION = re.compile(  # J. Smith; e.g., U.S.; Dr
-    rf"""(?:^|[\s("'\u201c\u2018])(?:[A-Z]|[A-Za-z](?:\.[A-Za-z])+|{_WORDS})$"""
-)
+# J. Smith; e.g., U.S.; Dr
+_ABBREVIATION = re.compile(rf"""(?:^|[\s("'\u201c\u2018])(?:[A-Z]|[A-Za-z](?:\.[A-Za-z])+|{_WORDS})$""")
 _COMPANY = re.compile(r"(?:Inc|Ltd|Co|Corp|Bros|etc|al|[ap]\.m|U\.S|U\.K|Ph\.D|D\.C)$")
+_OPENER = re.compile(r"(?:The|A|An|It|In|He|She|They|We|This|That|These|On|At|But|And|By|For)\b")
 
 
 def sentence_spans(text: str, span: Span) -> list[Span]:
@@ -51,9 +51,7 @@ def _is_boundary(text: str, start: int, match: re.Match[str]) -> bool:
     if not _ABBREVIATION.search(before):
         return True
     # "Foo Inc. The" ends a sentence and "Foo Inc. Boston" does not; a short function word tells them apart.
-    return bool(_COMPANY.search(before)) and bool(
-        re.match(r"(?:The|A|An|It|In|He|She|They|We|This|That|These|On|At|But|And|By|For)\b", text[match.end() :][:8])
-    )
+    return bool(_COMPANY.search(before) and _OPENER.match(text, match.end()))
 
 
 def _pieces(text: str, span: Span) -> list[Span]:

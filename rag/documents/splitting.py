@@ -3,8 +3,6 @@
 Offsets are carried through, never searched for: a passage is cut from its document, so it slices back.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import groupby, zip_longest
 from operator import itemgetter
@@ -19,10 +17,7 @@ _Place = tuple[int, tuple[str, ...], int | None]  # headings so far, as two sect
 
 
 def split(document: Document) -> list[Passage]:
-    """The passages of a document, in order. No two overlap; all text but headings and marks is in one.
-
-    A heading with nothing below it is a passage of its own, so that what it says can be found.
-    """
+    """The passages of a document in order, none overlapping, with all text but marks, and headings that head some."""
     passages: list[Passage] = []
     heads = page_heads(document)
     for (_, sections, page), group in groupby(_quotable(document), key=itemgetter(0)):

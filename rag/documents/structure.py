@@ -4,8 +4,6 @@ Reads Markdown's marks, and sees in plain text what blank lines and list marks t
 Knows offsets only; knows nothing of sentences or sizes.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -48,10 +46,7 @@ def blocks(document: Document) -> Iterator[Block]:
 
 
 def page_heads(document: Document) -> dict[int | None, str]:
-    """What stands at the top of each page, by its number from 1: its first lines that look like headings.
-
-    Not what stands at the top of one page in ten, such as the document's name.
-    """
+    """What stands at the top of each page, by its number from 1: lines like headings that few other pages have."""
     edges = [*document.page_starts, len(document.text)] if document.page_starts else []
     tops = [document.text[start:end].lstrip()[:_TOP_CHARS].splitlines()[:_TOP_LINES] for start, end in pairwise(edges)]
     times = Counter(line.strip() for top in tops for line in set(top))

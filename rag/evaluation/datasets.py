@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from rag.answering.types import Turn
 from rag.documents.corpus import Corpus
-from rag.errors import DatasetError
+from rag.errors import DatasetError, in_words
 
 Row = dict[str, Any]
 
@@ -196,10 +196,7 @@ def _text(file: Path) -> str:
     try:
         return file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(
-            f"{file} cannot be read ({error}). Give a folder with queries.jsonl and corpus.jsonl, corpus or pdfs; or a "
-            "CSV or JSONL file, in UTF-8, with question and answer or source."
-        ) from error
+        raise DatasetError(in_words("no_set", file=file, error=error)) from error
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 
-from rag.errors import ConfigError
+from rag.errors import ConfigError, in_words
 from rag.evaluation.datasets import Region
 
 Values = dict[str, float]
@@ -22,10 +22,7 @@ def ranking(rankings: Mapping[str, Sequence[str]], relevant: Mapping[str, Mappin
         import ir_measures
         from ir_measures import RR, R, nDCG
     except ImportError as error:
-        raise ConfigError(
-            f"ir_measures, which rankings are scored by, cannot be loaded ({error}). "
-            "Run `.venv/bin/pip install ir_measures`, which needs a compiler on ARM, or use an x86-64 machine or a Mac."
-        ) from error
+        raise ConfigError(in_words("no_measures", error=error)) from error
     names = {nDCG @ 10: "nDCG@10", R @ 5: "recall@5", RR @ 10: "MRR@10", R @ 8: "all@8"}
     run = {query: {source: -float(at) for at, source in enumerate(found)} for query, found in rankings.items()}
     values: dict[str, Values] = {query: dict.fromkeys(names.values(), 0.0) for query in relevant}
@@ -35,10 +32,7 @@ def ranking(rankings: Mapping[str, Sequence[str]], relevant: Mapping[str, Mappin
 
 
 def span_values(found: Sequence[Region], evidence: Sequence[Region]) -> Values:
-    """Recall, precision and IoU of characters, as Chroma's report on chunking defines them.
-
-    Overlaps, and passages of other documents, count in full among what was retrieved.
-    """
+    """Recall, precision and IoU of characters as in Chroma's report on chunking: overlaps found count in full."""
     retrieved, wanted = (sum(end - start for _, start, end in regions) for regions in (found, evidence))
     hit = len(_characters(found) & _characters(evidence))
     return {

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from rag.errors import DatasetError
+from rag.errors import DatasetError, in_words
 from rag.evaluation.metrics import interval
 
 Result = dict[str, Any]
@@ -54,9 +54,7 @@ def _read(file: Path) -> dict[str, Mapping[str, float]]:
         rows = json.loads(file.read_text("utf-8"))["values"]
         return {row["id"]: {name: float(value) for name, value in row["values"].items()} for row in rows}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(
-            f"{file} is no result that can be read ({error}). Make it by `rag eval PATH --json`."
-        ) from error
+        raise DatasetError(in_words("no_result", file=file, error=error)) from error
 
 
 def _range(found: Mapping[str, float], sign: str = "") -> str:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rag.errors import StoreError
+from rag.errors import StoreError, in_words
 from rag.retrieval.disk import locked
 from rag.retrieval.types import Vectors
 
@@ -103,20 +103,14 @@ class DenseIndex:
 
 
 def write(path: Path, ids: Sequence[str], vectors: Vectors) -> None:
-    """Store these vectors in a new collection at `path`.
-
-    :raises StoreError: Chroma could not write it.
-    """
+    """Store these vectors in a new collection at `path`; a StoreError where Chroma cannot."""
     with _writing(path) as client:
         collection = client.create_collection(_COLLECTION, configuration=_CONFIGURATION, embedding_function=None)
         _add(client, collection, ids, vectors)
 
 
 def update(old: Path, path: Path, gone: Sequence[str], ids: Sequence[str], vectors: Vectors) -> None:
-    """Store at `path` what is in `old`, without the ids that are gone and with these.
-
-    :raises StoreError: Chroma could not write it.
-    """
+    """Store at `path` what is in `old`, without the ids that are gone and with these; a StoreError as above."""
     path.mkdir()
     _copy(old, path)
     with _writing(path) as client:
@@ -208,7 +202,4 @@ def _copied(path: Path, rooms: Iterable[Path], beside: Iterable[Path], held: Exi
         except OSError as error:
             problem = error
     assert problem
-    raise StoreError(
-        f"The index at {path} cannot be opened: there is no room for a working copy ({problem}). "
-        "Free some space, then try again."
-    ) from problem
+    raise StoreError(in_words("no_room_to_open", path=path, problem=problem)) from problem

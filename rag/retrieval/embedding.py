@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from rag.errors import ConfigError, ModelError, ModelUnavailable, RagError
+from rag.errors import ConfigError, ModelError, ModelUnavailable, RagError, in_words
 from rag.retrieval.bundled import BUNDLED_MODEL
 from rag.retrieval.late import WINDOW
 from rag.retrieval.minilm import DIMENSIONS, PRECISIONS, MiniLM, Precision
@@ -52,11 +52,7 @@ class SentenceTransformerEmbeddings(Embeddings):
 
 
 def on_this_machine(kind: str, name: str, otherwise: str, **options: Any) -> Any:
-    """A model of sentence-transformers, of the class that `kind` names. Never downloads.
-
-    :param otherwise: what to leave, for those who do not have it.
-    :raises ModelUnavailable: it is not on this machine.
-    """
+    """A sentence-transformers model of this kind; never downloads, but says in a ModelUnavailable what to leave."""
     import sentence_transformers
     from transformers.utils.logging import disable_progress_bar
 
@@ -64,10 +60,7 @@ def on_this_machine(kind: str, name: str, otherwise: str, **options: Any) -> Any
     try:
         return getattr(sentence_transformers, kind)(name, device="cpu", local_files_only=True, **options)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelUnavailable(
-            f"The model {name} is not on this machine, or cannot be loaded. Give a folder that holds it, "
-            f"fetch it with `.venv/bin/hf download {name}`, or leave {otherwise}."
-        ) from error
+        raise ModelUnavailable(in_words("not_here", name=name, otherwise=otherwise)) from error
 
 
 class Embedder:
@@ -77,6 +70,7 @@ class Embedder:
         if not isinstance(embeddings, Embeddings):
             raise ConfigError(f"embeddings must be a LangChain Embeddings, not {type(embeddings).__name__}.")
         self._embeddings = embeddings
+        self._kind = type(embeddings).__name__
         self._bundled = embeddings if isinstance(embeddings, MiniLM) else None
         self._memory: dict[tuple[str, str], Vectors] = {}  # least recently used first
         self._memory_lock = threading.Lock()
@@ -88,10 +82,9 @@ class Embedder:
             return _name(self._bundled.precision)
         if isinstance(self._embeddings, SentenceTransformerEmbeddings):
             return self._embeddings.model
-        kind = type(self._embeddings).__name__
         named = [getattr(self._embeddings, attribute, "") for attribute in ("model", "model_name")]
         model = next((name for name in named if name and isinstance(name, str)), "")
-        return ":".join(part for part in (kind, model, str(len(self.probe))) if part)
+        return ":".join(part for part in (self._kind, model, str(len(self.probe))) if part)
 
     @cached_property
     def probe(self) -> tuple[float, ...]:
@@ -137,9 +130,8 @@ class Embedder:
         except RagError:
             raise
         except Exception as error:  # foreign code, which may raise anything
-            raise ModelError(
-                f"{type(self._embeddings).__name__} failed ({type(error).__name__}: {error}). Check that model."
-            ) from error
+            why = f"{type(error).__name__}: {error}"
+            raise ModelError(in_words("embeddings_failed", embeddings=self._kind, why=why)) from error
 
     def _remembered(self, texts: Sequence[str], embed: Callable[[list[str]], Vectors], kind: str) -> Vectors:
         keys = [(kind, text) for text in texts]
@@ -162,9 +154,7 @@ class Embedder:
         return np.concatenate(rows) if rows else np.zeros((0, 0), dtype=np.float32)
 
     def rows(self, texts: Sequence[str]) -> Iterator[tuple[list[str], Vectors]]:
-        """The texts, some at a time, with what an index keeps of each: the vector, and with the bundled model the
-        windows for late interaction behind it.
-        """
+        """The texts, some at a time, with what an index keeps of each: the vector, and what late interaction needs."""
         for batch in _batches(texts):
             yield batch, self._tried(self._bundled.rows, batch) if self._bundled else self._documents(batch)
 
@@ -189,10 +179,7 @@ class Embedder:
             array = np.zeros(0, dtype=np.float32)
         norms = np.linalg.norm(array, axis=-1, keepdims=True) if array.ndim == 2 else np.zeros(1)
         if array.ndim != 2 or len(array) != count or not np.isfinite(norms).all() or not (norms > 0).all():
-            raise ModelError(
-                f"{type(self._embeddings).__name__} gave no usable vectors (shape {array.shape} for {count} texts, "
-                "or values that are zero or not finite). Check the embedding model."
-            )
+            raise ModelError(in_words("no_vectors", embeddings=self._kind, shape=array.shape, count=count))
         return array / norms
 
 

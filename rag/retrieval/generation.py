@@ -87,10 +87,7 @@ class Generation:
         return chroma.flaw(self.path / "chroma")
 
     def load(self) -> None:
-        """Read all of it now: later its folder may be gone.
-
-        :raises Outdated: another version of Chroma wrote it.
-        """
+        """Read all of it now: later its folder may be gone. Outdated where another version of Chroma wrote it."""
         if self.manifest.chroma != chroma.VERSION:
             raise Outdated(f"{self.path} was written by Chroma {self.manifest.chroma}, this is {chroma.VERSION}")
         _ = self.position, self.sharing, self.lexical, self.dense, self._embedded

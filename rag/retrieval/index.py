@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from rag.errors import IndexBusy, StoreError
+from rag.errors import IndexBusy, StoreError, in_words
 from rag.retrieval import chroma
 from rag.retrieval.disk import locked, write_whole
 from rag.retrieval.generation import MANIFEST, Damaged, Generation, Outdated
@@ -101,15 +101,9 @@ class IndexFolder:
                 held.enter_context(locked(lock, timeout_s=timeout_s))
             except TimeoutError as error:
                 holder = lock.read_text(errors="replace").strip()
-                raise IndexBusy(
-                    f"Another process ({holder}) has been writing to the index at {self.path} for {timeout_s:.0f} s. "
-                    "Wait until it ends, then try again."
-                ) from error
+                raise IndexBusy(in_words("busy", holder=holder, path=self.path, waited_s=timeout_s)) from error
             except OSError as error:
-                raise StoreError(
-                    f"The index folder {self.path} cannot be written ({error.strerror}). "
-                    "Set RAG_INDEX_DIR to one that can."
-                ) from error
+                raise StoreError(in_words("not_writable", path=self.path, why=error.strerror)) from error
             with suppress(OSError):  # a full disk
                 lock.write_text(f"{os.getpid()}\n", "ascii")
             self._sweep()

@@ -16,7 +16,7 @@ from rag.documents.corpus import Corpus, FileStamp
 from rag.documents.readers import read
 from rag.documents.splitting import SPLITTER, split
 from rag.documents.types import Document, Passage
-from rag.errors import CorpusError, EmbedderMismatch, StoreError
+from rag.errors import CorpusError, EmbedderMismatch, StoreError, in_words
 from rag.retrieval import chroma
 from rag.retrieval.embedding import PROBE, Embedder
 from rag.retrieval.generation import FORMAT, Generation, Manifest, NewGeneration
@@ -87,7 +87,7 @@ class Ingestion:
                 documents[source] = known.documents[source]
                 continue
             try:
-                documents[source] = read(self.corpus.file(source), source, self.max_bytes)
+                documents[source] = read(self.corpus.path / source, source, self.max_bytes)
             except CorpusError as error:
                 failed[source] = str(error)
         if not documents:
@@ -112,10 +112,7 @@ class Ingestion:
             NewGeneration(list(documents.values()), passages, rows, manifest).write(generation, known)
             self.folder.switch(generation)
         except (OSError, StoreError) as error:
-            raise StoreError(
-                f"The index at {self.folder.path} could not be written ({error}). What was there before still serves. "
-                "Free some space or mend the folder, then run `rag ingest`."
-            ) from error
+            raise StoreError(in_words("not_written", path=self.folder.path, error=error)) from error
         finally:
             if self.folder.current() != generation:
                 shutil.rmtree(generation, ignore_errors=True)  # unfinished: nothing points at it
@@ -159,29 +156,22 @@ class Ingestion:
 
 
 def matching(generation: Generation, embedder: Embedder) -> Embedder:
-    """The embedder that the generation was built with, at the precision that it was built with.
-
-    :raises EmbedderMismatch: it was built with another model.
-    """
+    """The embedder that the generation was built with, at its precision; else an EmbedderMismatch."""
     built_with = generation.manifest.embedder
     own = embedder.named(built_with)
     if own is not None and _alike(generation.manifest.probe, own.probe):
         return own
     used = embedder.name if embedder.name != built_with else f"another version of {built_with}"
     folder = generation.path.parent
-    raise EmbedderMismatch(
-        f"The index at {folder} was built with {built_with}, but this run uses {used}. Run `rag ingest --rebuild`, or "
-        "name that model in RAG_EMBEDDING_MODEL, or give Rag the embeddings that it was built with."
-    )
+    raise EmbedderMismatch(in_words("other_embedder", folder=folder, built_with=built_with, used=used))
 
 
 def file_digests(corpus: Corpus, stamps: Mapping[str, FileStamp], known: Manifest | None) -> Files:
     """Each file with its digest; a file whose size and time are as they were is not read again."""
     found = {}
     for source, stamp in stamps.items():
-        size, mtime_ns, digest = known.files.get(source, (-1, -1, "")) if known else (-1, -1, "")
-        same = (size, mtime_ns) == (stamp.size, stamp.mtime_ns)
-        found[source] = (stamp.size, stamp.mtime_ns, (same and digest) or corpus.digest(source))
+        *before, digest = known.files.get(source, ("",)) if known else ("",)
+        found[source] = (*stamp, (tuple(before) == stamp and digest) or corpus.digest(source))
     return found
 
 
@@ -202,10 +192,7 @@ def _check_space(folder: Path, documents: Documents, rows: Vectors, dimensions: 
     needed = rows.nbytes + chroma_bytes + 2.3 * sum(len(document.text) for document in documents.values()) + 500_000
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise StoreError(
-            f"The index at {folder} needs about {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free there. "
-            "What was there before still serves. Free some space, then run `rag ingest`."
-        )
+        raise StoreError(in_words("no_room", path=folder, needed=needed / 1e6, free=free / 1e6))
 
 
 def _alike(one: Sequence[float], other: Sequence[float]) -> bool:

@@ -69,7 +69,7 @@ class Keeper:
             matching(generation, self._embedder)  # before the file is moved
         if keep_file:
             self.corpus.exclude(source)
-        elif self.corpus.file(source).exists():
+        elif (self.corpus.path / source).exists():
             self.corpus.trash(source)
         try:
             self.ingest()

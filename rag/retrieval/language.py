@@ -28,10 +28,7 @@ def language_of(forms: Iterable[str], among: Container[str] | None = None) -> st
 
 
 def stems(forms: Sequence[str], language: str = ENGLISH) -> list[str]:
-    """The stem of each word, without accents; "" for a function word.
-
-    Accents go first in English, where few write them; elsewhere the rules for endings need them.
-    """
+    """The stem of each word, "" for a function word. Accents go first in English, else last: the rules need them."""
     idle, stemmer = _function_words()[language], Stemmer.Stemmer(language)  # not thread-safe, and cheap to make
     folded = [form if form.isascii() else bare(form) for form in forms]
     if language == ENGLISH:

@@ -3,8 +3,7 @@
 It does not know how the model is made of the weights (minilm_graph does), Chroma, or what the texts are.
 
 Each text is run alone, in as many threads as there are cores. So nothing is padded, a text's vector is the same
-whatever it is embedded with, and no thread spins while there is nothing to do. Batches of 8 were a tenth
-faster on sentences, and slower on passages.
+whatever it is embedded with, and no thread spins while there is nothing to do. Batches of 8 were no faster.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from rag.errors import ModelUnavailable
+from rag.errors import ModelUnavailable, in_words
 from rag.retrieval import disk, minilm_graph
 from rag.retrieval.bundled import BUNDLED_MODEL, bundled_model_folder, bundled_model_path
 from rag.retrieval.late import packed, unit
@@ -57,7 +56,7 @@ class MiniLM(Embeddings):
         self.precision = precision
         self.folder = Path(folder)
         self._loading = threading.Lock()
-        self._loaded: _Running | None = None
+        self._loaded: tuple[Tokenizer, InferenceSession] | None = None
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector for each text."""
@@ -69,17 +68,15 @@ class MiniLM(Embeddings):
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """The vectors of some texts, (len(texts), 384), float32, unit rows; of each the first 256 tokens count."""
-        loaded = self._load()
-        return self._mapped(lambda text: loaded.run(text)[0], texts)
+        return self._mapped(lambda text: self._run(text)[0], texts)
 
     def rows(self, texts: Sequence[str]) -> Vectors:
         """As `vectors`, with what late interaction needs behind each, (len(texts), 384 + 1152)."""
-        loaded = self._load()
-        return self._mapped(lambda text: packed(*loaded.run(text)), texts)
+        return self._mapped(lambda text: packed(*self._run(text)), texts)
 
     def asked(self, query: str) -> tuple[Vectors, Vectors]:
         """The vector of a query, (384,), and those of its tokens, (tokens, 384); all of length 1."""
-        vector, states = self._load().run(query)
+        vector, states = self._run(query)
         return vector, unit(states[1:-1])  # without the tokens that mark beginning and end
 
     def _mapped(self, embed: Callable[[str], Vectors], texts: Sequence[str]) -> Vectors:
@@ -87,10 +84,8 @@ class MiniLM(Embeddings):
         return np.stack(rows) if rows else np.zeros((0, DIMENSIONS), dtype=np.float32)
 
     def reads(self, text: str) -> float:
-        """The share of a text's words that the vocabulary has whole: 0.94 of English questions, 0.5 of Spanish, 0 of
-        Chinese, of which it has characters only.
-        """
-        tokens = [*self._load().tokenizer.encode(well_formed(text), add_special_tokens=False).tokens, ""]
+        """The share of a text's words that the vocabulary has whole: 0.94 in English, 0.5 in Spanish, 0 in Chinese."""
+        tokens = [*self._load()[0].encode(well_formed(text), add_special_tokens=False).tokens, ""]
         begun = [pair for pair in pairwise(tokens) if pair[0].isalnum() or pair[0] == "[UNK]"]
         whole = sum(word.isascii() and word.isalnum() and not more.startswith("##") for word, more in begun)
         return whole / len(begun) if begun else 1.0
@@ -100,30 +95,19 @@ class MiniLM(Embeddings):
         """Whether the model was made before, and is sound."""
         return KeptModel(self.folder, self.precision).kept() is not None
 
-    def _load(self) -> _Running:
+    def _run(self, text: str) -> tuple[Vectors, Vectors]:
+        """The vector of one text, (384,), and the last states of its tokens, (tokens, 384)."""
+        tokenizer, session = self._load()
+        ids = np.array([tokenizer.encode(well_formed(text)).ids], dtype=np.int64)
+        vectors, states = session.run(["vectors", "states"], {"ids": ids})
+        return vectors[0], states[0]
+
+    def _load(self) -> tuple[Tokenizer, InferenceSession]:
         with self._loading:
             if self._loaded is None:
-                self._loaded = _Running.load(KeptModel(self.folder, self.precision))
+                kept = KeptModel(self.folder, self.precision)
+                self._loaded = loaded(kept.read, BUNDLED_MODEL, minilm_graph.MAX_TOKENS)
             return self._loaded
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    """The loaded model."""
-
-    tokenizer: Tokenizer
-    session: InferenceSession
-
-    @staticmethod
-    def load(kept: KeptModel) -> _Running:
-        """:raises ModelUnavailable: a package or a file is missing, or refused."""
-        return _Running(*loaded(kept.read, BUNDLED_MODEL, minilm_graph.MAX_TOKENS))
-
-    def run(self, text: str) -> tuple[Vectors, Vectors]:
-        """The vector of one text, (384,), and the last states of its tokens, (tokens, 384)."""
-        ids = self.tokenizer.encode(well_formed(text)).ids
-        vectors, states = self.session.run(["vectors", "states"], {"ids": np.array([ids], dtype=np.int64)})
-        return vectors[0], states[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +126,7 @@ class KeptModel:
         return self.folder / f"{BUNDLED_MODEL}-{self.precision}.onnx.checked"
 
     def read(self) -> bytes:
-        """The model; made, and kept if that can be done, when the file is missing or not what was written.
-
-        :raises ModelUnavailable: it has to be made, and the weights are missing or not the published ones.
-        """
+        """The kept model, else one that is made now, and kept if possible; a ModelUnavailable without the weights."""
         return self.kept() or self._made_and_kept()
 
     def kept(self) -> bytes | None:
@@ -167,28 +148,19 @@ class KeptModel:
                     model = self._made()
                     disk.write_whole(self.path, self._digest(model) + model)
         except OSError as error:
-            log.warning(
-                "The embedding model cannot be kept at %s (%s), and is made again at each start. "
-                "Make the folder writable.",
-                self.path,
-                error,
-            )
+            log.warning(in_words("model_not_kept", path=self.path, error=error))
         return model or self._made()
 
     def _made(self) -> bytes:
         return minilm_graph.onnx_model(bundled_model_path(), self.precision)
 
     def _digest(self, model: bytes) -> bytes:
-        digest = hashlib.sha256(f"{minilm_graph.VERSION} {self.precision} ".encode())
-        digest.update(model)
-        return digest.digest()
+        made_by = f"{minilm_graph.VERSION} {self.precision} "
+        return hashlib.sha256(made_by.encode() + model).digest()
 
 
 def loaded(read: Callable[[], bytes], name: str, max_tokens: int | None = None) -> tuple[Tokenizer, InferenceSession]:
-    """The tokenizer, which cuts at `max_tokens`, and a model of this family, ready to run.
-
-    :raises ModelUnavailable: a package or a file is missing, or refused.
-    """
+    """The tokenizer, cutting at `max_tokens`, and a model of this family, ready to run; else a ModelUnavailable."""
     tokens = bundled_model_folder() / "tokenizer.json"
     try:
         from tokenizers import Tokenizer
@@ -198,10 +170,8 @@ def loaded(read: Callable[[], bytes], name: str, max_tokens: int | None = None) 
     except ModelUnavailable:
         raise
     except Exception as error:  # both raise plain exceptions
-        raise ModelUnavailable(
-            f"The model {name} could not be loaded, with the tokenizer in {tokens.parent} "
-            f"({type(error).__name__}: {error}). Run `make install`."
-        ) from error
+        why = f"{type(error).__name__}: {error}"
+        raise ModelUnavailable(in_words("not_loaded", name=name, folder=tokens.parent, why=why)) from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
     if max_tokens:

@@ -13,10 +13,7 @@ _MIN_PART_CHARS = 200  # a line about the source, a note: no main part where the
 
 
 def outline(generation: Generation, sources: Collection[str] | None = None) -> list[Passage]:
-    """The central passages of at most MAX_PARTS main parts, in reading order.
-
-    Parts are the outermost sections of one document, or even stretches where it has none; else the documents.
-    """
+    """The central passages of the main parts in order: the documents; sections of a single one, or even stretches."""
     passages = [p for p in generation.passages if sources is None or p.source in sources]
     several = len({p.source for p in passages}) > 1
     parts = _grouped(passages, lambda p: p.source) if several else _sections(passages)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +11,6 @@ from rag.retrieval.embedding import on_this_machine
 from rag.retrieval.types import Hit
 
 RERANKED = 30  # hits that are looked at again
-
-
-class Reranker(Protocol):
-    """Puts hits in a better order."""
-
-    def rerank(self, query: str, hits: Sequence[Hit]) -> list[Hit]:
-        """The same hits, best first, `score` in [0, 1] and falling."""
-        ...
 
 
 class CrossEncoderReranker:
@@ -29,7 +21,7 @@ class CrossEncoderReranker:
         self.model = model
 
     def rerank(self, query: str, hits: Sequence[Hit]) -> list[Hit]:
-        """:raises ModelUnavailable: the model is not on this machine."""
+        """The same hits, best first, `score` in [0, 1] and falling; a ModelUnavailable if the model is not here."""
         if not hits:
             return []
         pairs = [(query, hit.passage.embedding_text) for hit in hits]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from rag.retrieval.generation import Generation
 from rag.retrieval.late import interaction, unit
 from rag.retrieval.lexical import best, forms_of, words
 from rag.retrieval.outline import outline
-from rag.retrieval.reranking import RERANKED, Reranker
+from rag.retrieval.reranking import RERANKED, CrossEncoderReranker
 from rag.retrieval.types import Hit
 
 CANDIDATES = 100  # taken from each list; 50 and 200 rank alike
@@ -41,13 +41,13 @@ class Candidate(NamedTuple):
     sparse_rank: int | None
 
 
+@dataclass(frozen=True, slots=True)
 class HybridRetriever:
     """Chroma and BM25 over one generation, fused by `convex`, and what these lead to."""
 
-    def __init__(self, generation: Generation, embedder: Embedder, reranker: Reranker | None = None) -> None:
-        self._generation = generation
-        self._embedder = embedder
-        self._reranker = reranker
+    generation: Generation
+    embedder: Embedder
+    reranker: CrossEncoderReranker | None = None
 
     def search(self, query: str, k: int, sources: Collection[str] | None = None) -> list[Hit]:
         """The `k` best passages, best first, fewer only where the documents hold fewer.
@@ -55,7 +55,7 @@ class HybridRetriever:
         :param query: words in brackets at its end count half: "How many teams? [rugby]".
         :param sources: look only into these documents.
         """
-        passages = self._generation.passages
+        passages = self.generation.passages
         allowed = np.ones(len(passages), dtype=bool)
         if sources is not None:
             held = frozenset(sources)
@@ -74,23 +74,23 @@ class HybridRetriever:
         if _ASIDE.fullmatch(query):  # the brackets name the other place already
             ranked = {row: Bridged(fused[row], None) for row in sorted(fused, key=lambda row: -fused[row])}
         else:
-            ranked = bridge(query, fused, passages, self._generation.lexical, allowed)
-        first = dict(islice(ranked.items(), max(k, RERANKED) if self._reranker else k))
+            ranked = bridge(query, fused, passages, self.generation.lexical, allowed)
+        first = dict(islice(ranked.items(), max(k, RERANKED) if self.reranker else k))
         matched = self._matched(query, list(first))
         hits = [self._hit(row, first[row], found.get(row), told) for row, told in zip(first, matched, strict=True)]
-        if self._reranker:
-            again = self._reranker.rerank(query, hits[:RERANKED])
+        if self.reranker:
+            again = self.reranker.rerank(query, hits[:RERANKED])
             hits = [*again, *(replace(hit, score=hit.score * again[-1].score) for hit in hits[RERANKED:])]
         return hits[:k]
 
     def _asked_for(self, query: str, rows: list[int]) -> dict[int, float]:
         """For passages of files that the query names, how much of the name it holds, by idf; one word names no file."""
-        asked, passages = set(words(query)), self._generation.passages
+        asked, passages = set(words(query)), self.generation.passages
         names = {passages[row].source: set(words(PurePosixPath(passages[row].source).stem)) for row in rows}
         shares = {}
         for source, name in names.items():
             if len(name & asked) > 1:
-                idf = {word: self._generation.lexical.idf(word) for word in name}
+                idf = {word: self.generation.lexical.idf(word) for word in name}
                 shares[source] = sum(idf[word] for word in name & asked) / sum(idf.values())
         return {row: shares[passages[row].source] for row in rows if passages[row].source in shares}
 
@@ -107,11 +107,11 @@ class HybridRetriever:
         self, query: str, depth: int, allowed: NDArray[np.bool_], also: Iterable[int] = ()
     ) -> dict[int, Candidate]:
         """The `depth` best passages of either search, and some that are to be scored as well, by position."""
-        generation = self._generation
-        vector, tokens = self._embedder.asked(query)
+        generation = self.generation
+        vector, tokens = self.embedder.asked(query)
         counted = query
         if match := _ASIDE.fullmatch(query):
-            own, tokens = self._embedder.asked(match[1])
+            own, tokens = self.embedder.asked(match[1])
             vector = unit(vector + own)
             counted = f"{match[1]} {query}"  # its words twice, those in brackets once
         listed = None if allowed.all() else allowed.tolist()  # ten times as fast as the array, one value at a time
@@ -125,7 +125,7 @@ class HybridRetriever:
         cosines, late = embedded[:, : len(vector)] @ vector, interaction(tokens, embedded)
         similar = (cosines + _LATE * late).astype(np.float64)
         floor = float(np.sort(similar)[-len(dense)]) if dense else 0.0
-        fused = convex(similar, scores[rows], floor, DENSE_SHARE * self._embedder.reads(query))
+        fused = convex(similar, scores[rows], floor, DENSE_SHARE * self.embedder.reads(query))
         told = np.column_stack([fused, cosines, late, scores[rows]]).tolist()
         ranks = [{row: rank for rank, row in enumerate(found, 1)} for found in (dense, sparse)]
         return {
@@ -135,17 +135,17 @@ class HybridRetriever:
 
     def outline(self, sources: Collection[str] | None = None) -> list[Hit]:
         """One passage for each main part of the documents, in reading order; ranks are None and scores 1."""
-        return [Hit.of(passage, score=1.0) for passage in outline(self._generation, sources)]
+        return [Hit.of(passage, score=1.0) for passage in outline(self.generation, sources)]
 
     def _matched(self, query: str, rows: list[int]) -> list[tuple[str, ...]]:
         """For each passage the words of the query that it holds, the most telling first."""
         forms = list(dict.fromkeys(forms_of(query)))
         places = np.array(rows, dtype=np.int32)
-        parts = [self._generation.lexical.parts(form, places).sum(axis=0) for form in forms]
+        parts = [self.generation.lexical.parts(form, places).sum(axis=0) for form in forms]
         told = np.stack(parts, axis=1) if parts else np.zeros((len(rows), 0))
         return [tuple(forms[i] for i in np.argsort(-row, kind="stable") if row[i] > 0) for row in told]
 
     def _hit(self, row: int, bridged: Bridged, found: Candidate | None, matched: tuple[str, ...]) -> Hit:
-        passages, told = self._generation.passages, found._asdict() if found else {}
+        passages, told = self.generation.passages, found._asdict() if found else {}
         named_by = None if bridged.source is None else passages[bridged.source].id
         return Hit.of(passages[row], **told | {"score": bridged.score, "matched": matched, "bridged_from": named_by})

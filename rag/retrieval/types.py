@@ -1,7 +1,5 @@
 """What the retrieval layer hands on."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -39,7 +37,7 @@ class Hit:
     bridged_from: str | None = None  # the id of the passage that names this one and brought it forward
 
     @staticmethod
-    def of(passage: Passage, **found: Any) -> Hit:
+    def of(passage: Passage, **found: Any) -> "Hit":
         """A passage, with how it was found."""
         same = ("text", "source", "title", "section", "start", "end", "page")
         return Hit(**{name: getattr(passage, name) for name in same}, passage=passage, **found)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.errors import StoreError
+from rag.errors import StoreError, in_words
 from rag.retrieval.disk import write_whole
 from rag.retrieval.types import Vectors
 
@@ -49,10 +49,7 @@ class VectorStore:
                 out.truncate(whole)  # a row that a killed process left half written
                 out.write(b"".join(_row(key, vector) for key, vector in new.items()))
         except OSError as error:
-            raise StoreError(
-                f"The vectors could not be kept in {self._folder} ({error.strerror}). Free some space or mend the "
-                "folder, then run `rag ingest`: what was embedded so far is not lost."
-            ) from error
+            raise StoreError(in_words("vectors_not_kept", folder=self._folder, why=error.strerror)) from error
         self._rows |= new
 
     def prune(self, texts: Collection[str]) -> None:

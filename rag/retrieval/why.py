@@ -1,12 +1,10 @@
 """Where on its way to the hits a passage that somebody expected was lost."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from rag.documents.types import Passage
 from rag.retrieval.generation import Generation
 from rag.retrieval.retriever import CANDIDATES, HybridRetriever
 from rag.retrieval.types import Hit
@@ -29,7 +27,6 @@ def trace(retriever: HybridRetriever, generation: Generation, query: str, expect
     """Follow the best passage that holds the expected words as far as the hits; `stage` is "answer" when it is there.
 
     :param expected: words as they stand in a document; case and white space do not matter.
-    :param k: how many hits are looked at.
     """
     if not (words := _plain(expected)):
         raise ValueError("no words are expected; give some that stand in a document")
@@ -45,16 +42,13 @@ def trace(retriever: HybridRetriever, generation: Generation, query: str, expect
     places = {hit.passage.id: rank for rank, hit in enumerate(hits, 1)}
     rank = min(places.get(passage.id, CANDIDATES + 1) for passage in holding)
     if rank > CANDIDATES:
-        return Why(query, "search", _unfound(generation, query, holding))
+        scores = generation.lexical.scores(query)
+        best = max(scores[generation.position[passage.id]] for passage in holding)
+        number = int(np.sum(scores > best)) + 1
+        shared = f"by words it is number {number}" if best else "it shares no word with the query"
+        return Why(query, "search", f"It is not among the best {CANDIDATES}: {shared}.")
     told = f"It is number {rank} of what was found, and {k} are looked at."
     return Why(query, "ranking" if rank > k else "answer", told, hits[rank - 1], rank)
-
-
-def _unfound(generation: Generation, query: str, holding: Sequence[Passage]) -> str:
-    scores = generation.lexical.scores(query)
-    best = max(scores[generation.position[passage.id]] for passage in holding)
-    shared = f"by words it is number {int(np.sum(scores > best)) + 1}" if best else "it shares no word with the query"
-    return f"It is not among the best {CANDIDATES}: {shared}."
 
 
 def _plain(text: str) -> str:

@@ -34,28 +34,24 @@ _UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff
 
 
 def receipt(rag: Rag, answer: Answer) -> str:
-    """The receipt of an answer that this Rag has just given, as HTML.
-
-    :raises CorpusError: a document changed since the answer.
-    """
+    """The receipt of an answer that was just given, as HTML; a CorpusError where a document changed since."""
     quotes = answer.citations or tuple(
         Citation(n, h.source, h.title, h.section, h.page, h.start, h.end, h.text, (0, 0))
         for n, h in enumerate(answer.hits[:_NEAREST] if answer.abstained else (), 1)
     )
     texts = {source: rag.document_text(source) for source in sorted({quote.source for quote in quotes})}
-    return page(
-        {
-            "format": FORMAT,
-            "version": __version__,
-            "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-            **{name: getattr(answer, name) for name in _TOLD},
-            "conflict": [{"value": c.value, "quote": c.citation.number} for c in getattr(answer, "conflict", ())],
-            "sentences": [_sentence(sentence) for sentence in answer.sentences],
-            "quotes": [_quote(quote, texts[quote.source]) for quote in quotes],
-            "documents": {source: text_digest(text) for source, text in texts.items()},
-            "settings": rag.settings.model_dump(mode="json", include=_SETTINGS, exclude_none=True),
-        }
-    )
+    data = {
+        "format": FORMAT,
+        "version": __version__,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        **{name: getattr(answer, name) for name in _TOLD},
+        "conflict": [{"value": c.value, "quote": c.citation.number} for c in getattr(answer, "conflict", ())],
+        "sentences": [_sentence(sentence) for sentence in answer.sentences],
+        "quotes": [_quote(quote, texts[quote.source]) for quote in quotes],
+        "documents": {source: text_digest(text) for source, text in texts.items()},
+        "settings": rag.settings.model_dump(mode="json", include=_SETTINGS, exclude_none=True),
+    }
+    return page(data)
 
 
 def page(data: Mapping[str, Any]) -> str:

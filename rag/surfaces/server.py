@@ -26,7 +26,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.engine import Rag
-from rag.errors import ConfigError, RagError
+from rag.errors import ConfigError, RagError, in_words
 
 MAX_BODY_BYTES = 8 * 2**20  # a long conversation with its passages; files are not sent
 SHUTDOWN_S = 2  # an open tab holds a stream that never ends by itself
@@ -65,19 +65,14 @@ def build_app(rag: Rag) -> FastAPI:
 def errors_as_json(app: FastAPI) -> None:
     """Have every error of the app's own routes answered as `{"error": {"message", "type", "param"}}`."""
 
-    @app.exception_handler(HTTPException)
-    def refused(request: Request, error: HTTPException) -> JSONResponse:
-        return _http_error(error)
-
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"][1:])
         return _error(422, str(first["msg"]), "invalid_request_error", place)
 
-    @app.exception_handler(RagError)
-    def failed(request: Request, error: RagError) -> JSONResponse:
-        return _error(503, str(error), type(error).__name__)
+    app.exception_handler(HTTPException)(lambda _, error: _http_error(error))
+    app.exception_handler(RagError)(lambda _, error: _error(503, str(error), type(error).__name__))
 
 
 def serve(
@@ -184,18 +179,13 @@ class BodyLimit:
 def _listen(host: str, port: int) -> socket.socket:
     """A socket that listens there; a ConfigError if that is not loopback, or not to be had."""
     if not _is_loopback(host):
-        raise ConfigError(
-            f"{host} can be reached from other machines, and there is no sign-in yet. Serve on 127.0.0.1, behind a "
-            "reverse proxy that authenticates, and name the proxy's host in RAG_ALLOWED_HOSTS."
-        )
+        raise ConfigError(in_words("not_loopback", host=host))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host.strip("[]"), port), family=family, backlog=128)
     except (OSError, OverflowError) as error:
         why = "is in use" if getattr(error, "errno", None) == errno.EADDRINUSE else f"cannot be used ({error})"
-        raise ConfigError(
-            f"Port {port} on {host} {why}. Stop what holds it, or choose another with --port or RAG_PORT."
-        ) from error
+        raise ConfigError(in_words("port_taken", port=port, host=host, why=why)) from error
 
 
 def _hostname(url: str) -> str:

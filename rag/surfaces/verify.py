@@ -9,7 +9,7 @@ from typing import Any, Literal
 from rag.answering.markup import inert
 from rag.documents.types import text_digest
 from rag.engine import Rag
-from rag.errors import ReceiptError
+from rag.errors import ReceiptError, in_words
 from rag.surfaces.receipt import FORMAT, page
 
 _OPEN, _CLOSE = '<script type="application/json" id="receipt">', "</script>"
@@ -25,10 +25,7 @@ class Finding:
 
 
 def verify(rag: Rag, path: Path) -> list[Finding]:
-    """One finding for each quote, and one for each sentence or page that is not what its data say.
-
-    :raises ReceiptError: the file is no receipt, or one that cannot be read.
-    """
+    """One finding for each quote, and each sentence or page that is not what its data say; else a ReceiptError."""
     try:
         html = path.read_text("utf-8", "replace")
         data = json.loads(html.rpartition(_OPEN)[2].partition(_CLOSE)[0])
@@ -37,9 +34,7 @@ def verify(rag: Rag, path: Path) -> list[Finding]:
         return list(_findings(rag, data, html))
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
-        raise ReceiptError(
-            f"{path} is no receipt, or a damaged one ({why}). `rag ask QUESTION --save FILE` writes one."
-        ) from error
+        raise ReceiptError(in_words("no_receipt", path=path, why=why)) from error
 
 
 def _findings(rag: Rag, data: Mapping[str, Any], html: str) -> Iterator[Finding]:

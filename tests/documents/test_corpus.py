@@ -38,7 +38,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 def test_every_file_counts_by_its_path_below_the_corpus_in_alphabetical_order(town: Corpus) -> None:
     assert list(town.stamps()) == ["bakery.txt", "deep/museum.md", "harbour.md"]
     assert town.sources() == set(town.stamps())
-    assert town.file("deep/museum.md").is_file()
+    assert (town.path / "deep/museum.md").is_file()
 
 
 def test_hidden_files_editors_locks_and_folders_are_left_out(town: Corpus, corpus: Path) -> None:

@@ -118,8 +118,7 @@ def test_what_the_bundled_model_raises_becomes_ours(tmp_path: Path, monkeypatch:
     def torn(*_: object) -> object:
         raise RuntimeError("Failed to allocate memory")
 
-    monkeypatch.setattr(MiniLM, "_load", lambda self: torn)
-    monkeypatch.setattr(torn, "run", torn, raising=False)
+    monkeypatch.setattr(MiniLM, "_run", torn)
     embedder = Embedder(MiniLM(tmp_path))
     with pytest.raises(ModelError, match="Failed to allocate"):
         embedder.asked("Where?")

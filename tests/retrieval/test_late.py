@@ -167,7 +167,7 @@ def test_what_is_asked_has_its_vector_and_one_of_length_1_for_each_token(minilm:
 @slow
 @pytest.mark.parametrize("before", [0, 2, 5, 8])
 def test_the_words_of_a_query_are_nearest_to_the_window_that_holds_them(minilm: MiniLM, before: int) -> None:
-    tokens = minilm._load().tokenizer
+    tokens = minilm._load()[0]
     [row] = minilm.rows([BREAD * before + HARBOUR + BREAD * (8 - before)])
     first = len(tokens.encode(BREAD * before).ids) - 1  # with the token that marks the beginning
     last = len(tokens.encode(BREAD * before + HARBOUR).ids) - 2

@@ -19,10 +19,7 @@ _OFF = ("link", "image", "autolink", "html_inline", "html_block", "reference", "
 
 
 def escape(text: str) -> str:
-    """The text with every character that is neither a letter, a digit nor a space as an entity: one line, no markup.
-
-    What cannot be shown (control characters but tab and newline, half surrogates) becomes U+FFFD.
-    """
+    """The text on one line, all but letters, digits and spaces as entities; U+FFFD for what cannot be shown."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _ACTIVE.sub(lambda found: f"&#{ord(found[0])};", _UNSHOWABLE.sub("\ufffd", text))
 

@@ -64,33 +64,28 @@ def reply(
     untold = answer.abstained and answer.reason and answer.reason not in answer.text
     told = (answer.reason if untold else "", answer.note)
     note = "".join(f'<p class="note">{escape(one)}</p>' for one in told if one)
-    cards = "".join(source(citation, turn, *passage(citation)) for citation in answer.citations)
-    near = "".join(_near(hit) for hit in answer.hits[:_NEAREST]) if answer.abstained else ""
+    cards = "".join(_quoted(citation, turn, *passage(citation)) for citation in answer.citations)
+    near = "".join(_near(hit) for hit in answer.hits[:_NEAREST] if answer.abstained)
     note += f'<details class="near"><summary>The nearest passages</summary>{near}</details>' if near else ""
     sources = f'<div class="sources">{cards}</div>' if cards else ""
     said = _searched(answer) + _said(answer, turn, markdown) + note + ("" if done else _MORE)
     return f'<div class="{kind}">{said}{sources}</div>'
 
 
-def source(citation: Citation, turn: int, before: str, after: str) -> str:
-    """One passage for the panel: title, place, and the quote marked within what stands around it."""
+def _quoted(citation: Citation, turn: int, before: str, after: str) -> str:
+    """A cited passage for the panel, the quote marked within what stands around it."""
     passage = f"{escape(before)}<mark>{_quote(citation)}</mark>{escape(after)}"
-    return (
-        f'<section class="source" id="src-{turn}-{citation.number}">'
-        f'<h3 class="title">{escape(citation.title)}</h3><p class="place">{escape(_place(citation))}</p>'
-        f'<p class="passage">{passage}</p></section>'
-    )
+    page = f"page {citation.page}" if citation.page is not None else ""
+    place = " · ".join(part for part in (citation.section, page, citation.source) if part)
+    head = f'<h3 class="title">{escape(citation.title)}</h3><p class="place">{escape(place)}</p>'
+    anchor = f"src-{turn}-{citation.number}"
+    return f'<section class="source" id="{anchor}">{head}<p class="passage">{passage}</p></section>'
 
 
 def _near(hit: Hit) -> str:
     """One passage that does not answer."""
-    place = " · ".join(part for part in (hit.title, _place(hit)) if part)
+    place = " · ".join(part for part in (hit.title, hit.section, hit.source) if part)
     return f'<p class="place">{escape(place)}</p><p>{escape(hit.text)}</p>'
-
-
-def _place(found: Citation | Hit) -> str:
-    page = f"page {found.page}" if found.page is not None else ""
-    return " · ".join(part for part in (found.section, page, found.source) if part)
 
 
 def plain(shown: str) -> str:
@@ -114,8 +109,7 @@ def _searched(answer: Answer) -> str:
 
 def _quote(citation: Citation) -> str:
     """The quote; the part that carries the claim stands out where it is not nearly the whole."""
-    start, end = citation.highlight
-    quote = citation.quote
+    quote, (start, end) = citation.quote, citation.highlight
     if end <= start or end - start > 0.9 * len(quote):
         return escape(quote)
     return f"{escape(quote[:start])}<b>{escape(quote[start:end])}</b>{escape(quote[end:])}"
