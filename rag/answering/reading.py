@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.answering.conflicts import conflict
+from rag.answering.conflicts import FUSED_WEIGHT, conflict
 from rag.answering.expected import expected, offers
 from rag.answering.lexicon import patterns
 from rag.answering.pairs import PairReader
@@ -24,9 +24,9 @@ from rag.retrieval.types import Hit, Vectors
 
 # For a sentence, with title and section in front: cosine, share of the question's words that it holds (by idf); then
 # the fused score of its passage, and whether it offers the kind of value that is asked for.
-_MATCH_WEIGHTS = np.array([8.8, 6.3, 3.7, 0.8])
+_MATCH_WEIGHTS = np.array([8.8, 6.3, FUSED_WEIGHT, 0.8])
 # The same, and the logit of the model that reads pairs: that a value in the sentence is asked for, and not none.
-_READ_WEIGHTS = np.array([6.0, 2.0, 3.7, 0.4, 0.3])
+_READ_WEIGHTS = np.array([6.0, 2.0, FUSED_WEIGHT, 0.4, 0.3])
 # For the question as a whole, cosine and share of words of its best sentence, and the constant; or, where the model has
 # a say, the best late interaction of a passage, and the logit of the best sentence.
 _MATCH_CONFIDENCE, _MATCH_BIAS = np.array([5.78, 1.45]), -4.45

@@ -78,8 +78,7 @@ def _quoted(citation: Citation, turn: int, before: str, after: str) -> str:
     page = f"page {citation.page}" if citation.page is not None else ""
     place = " · ".join(part for part in (citation.section, page, citation.source) if part)
     head = f'<h3 class="title">{escape(citation.title)}</h3><p class="place">{escape(place)}</p>'
-    anchor = f"src-{turn}-{citation.number}"
-    return f'<section class="source" id="{anchor}">{head}<p class="passage">{passage}</p></section>'
+    return f'<section class="source" id="src-{turn}-{citation.number}">{head}<p class="passage">{passage}</p></section>'
 
 
 def _near(hit: Hit) -> str:
