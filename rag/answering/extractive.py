@@ -9,6 +9,7 @@ import numpy as np
 from rag.answering.expected import expected
 from rag.answering.lexicon import patterns
 from rag.answering.phrases import said
+from rag.answering.reading import SPEAKS
 from rag.answering.types import Declined, Draft, Evidence, History, Question, Reading, ScoredSentence
 from rag.documents.types import Span
 from rag.retrieval.embedding import Embedder
@@ -17,8 +18,7 @@ from rag.retrieval.types import Hit
 
 MAX_SENTENCES = 3
 _MAX_BEHIND = 3.5  # a further sentence may score this much below the best one
-MIN_CONFIDENCE = 0.1  # docs/answers.md has the curve: what other thresholds decline, rightly and wrongly
-_NEAR = 0.7  # of the above: so near, passages speak of what is asked
+MIN_CONFIDENCE = 0.07  # docs/answers.md has the curve: what other thresholds decline, rightly and wrongly
 _REASONS = {
     "number": "Passages speak of this, but none gives the number that is asked for.",
     "date": "Passages speak of this, but none gives the date that is asked for.",
@@ -102,9 +102,8 @@ def _draft(sentence: Evidence, lead: str) -> Draft:
 
 def _why(question: Question, reading: Reading) -> str:
     """The reason, without a figure of any passage: what was not found, and whether anything came near."""
-    near = reading.confidence >= MIN_CONFIDENCE * _NEAR
+    near = any((sentence.hit.late_score or 0.0) > SPEAKS for sentence in reading.sentences)
     if reading.unknown and not near:
-        unknown = ", ".join(f"\u201c{word}\u201d" for word in reading.unknown[:5])
-        why = "They do not mention {}, and no passage comes close to the question."
-        return said(why, question.text).format(unknown)
+        why = said("They do not mention {}, and no passage comes close to the question.", question.text)
+        return why.format(", ".join(f"\u201c{word}\u201d" for word in reading.unknown[:5]))
     return _REASONS[expected(question.text)] if near else "No passage comes close enough to the question."

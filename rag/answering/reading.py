@@ -29,9 +29,11 @@ _MATCH_WEIGHTS = np.array([8.8, 6.3, FUSED_WEIGHT, 0.8])
 _READ_WEIGHTS = np.array([6.0, 2.0, FUSED_WEIGHT, 0.4, 0.3])
 # For the question as a whole, cosine and share of words of its best sentence, and the constant; or, where the model has
 # a say, the best late interaction of a passage, and the logit of the best sentence.
-_MATCH_CONFIDENCE, _MATCH_BIAS = np.array([5.78, 1.45]), -4.45
+_MATCH_CONFIDENCE, _MATCH_BIAS = np.array([5.78, 1.45]), -4.83
 _READ_CONFIDENCE, _READ_BIAS = np.array([5.1, 0.1]), -2.33
 _MIN_READ = 0.6  # of a question's words are English where the model has a say
+# Passages that speak of what is asked (late interaction), and hold no value for it by so low a logit: hardly an answer.
+SPEAKS, _LACKS, _HARDLY = 0.25, -6.0, 0.07
 _MIN_VALUE = 0.0  # by so much a value must be likelier than none, as a logit
 
 _CLAUSE = patterns("reading")["clause"]
@@ -73,12 +75,12 @@ class Reader:
         features, values = self._features(question.query, places, vectors, english)
         if question.alone:  # what was asked now counts as much as what it was asked about
             features = (features + self._features(question.alone, places, vectors, english)[0]) / 2
-        scores = features @ _weights(features)
+        scores = features @ (_READ_WEIGHTS if english else _MATCH_WEIGHTS)
         told = zip(places, scores, values, strict=True)
         sentences = [ScoredSentence(place.hit, place.span, float(score), value) for place, score, value in told]
         order = np.argsort(-scores, kind="stable")
         clauses = self._clauses(question.text, places, vectors, scores, english)
-        confidence = _confidence(features[order[0]], hits)
+        confidence = _confidence(features[order[0]], hits, bool(clauses))
         found = tuple(sentences[i] for i in order), tuple(sentences[i] for i in clauses)
         return Reading(*found, confidence, self._unknown(question.query), () if clauses else conflict(found[0]))
 
@@ -132,7 +134,7 @@ class Reader:
         chosen: list[int] = []
         for clause in clauses:
             features, _ = self._features(clause, places, vectors, english)
-            own = features @ _weights(features)
+            own = features @ (_READ_WEIGHTS if english else _MATCH_WEIGHTS)
             order = np.argsort(-(own + scores) / 2, kind="stable")  # the whole question holds what a half leaves out
             chosen += [int(i) for i in order if int(i) not in chosen][:1]
         return chosen
@@ -142,18 +144,15 @@ class Reader:
         return tuple(dict.fromkeys(word for word in found if not self._lexical.knows(word)))
 
 
-def _weights(features: NDArray[np.float64]) -> NDArray[np.float64]:
-    return _READ_WEIGHTS if features.shape[1] == len(_READ_WEIGHTS) else _MATCH_WEIGHTS
-
-
-def _confidence(best: NDArray[np.float64], hits: Sequence[Hit]) -> float:
+def _confidence(best: NDArray[np.float64], hits: Sequence[Hit], halves: bool) -> float:
     """How likely the hits hold the answer, from the features of the best sentence."""
     if len(best) == len(_READ_WEIGHTS):
         late = max(hit.late_score or 0.0 for hit in hits) or best[0]  # a foreign embedding model has no tokens to match
         logit = float(np.array([late, best[4]]) @ _READ_CONFIDENCE) + _READ_BIAS
+        lacking = late > SPEAKS and best[4] < _LACKS and not halves  # no one value is asked for by several halves
     else:
-        logit = float(best[:2] @ _MATCH_CONFIDENCE) + _MATCH_BIAS
-    return 1 / (1 + math.exp(-logit))
+        logit, lacking = float(best[:2] @ _MATCH_CONFIDENCE) + _MATCH_BIAS, False
+    return (_HARDLY if lacking else 1.0) / (1 + math.exp(-logit))
 
 
 def _comparable(query: str, places: Sequence[_Place]) -> str:
