@@ -18,7 +18,7 @@ from rag.retrieval.types import Hit
 
 MAX_SENTENCES = 3
 _MAX_BEHIND = 3.5  # a further sentence may score this much below the best one
-MIN_CONFIDENCE = 0.07  # docs/answers.md has the curve: what other thresholds decline, rightly and wrongly
+MIN_CONFIDENCE = 0.075  # docs/answers.md has the curve: what other thresholds decline, rightly and wrongly
 _REASONS = {
     "number": "Passages speak of this, but none gives the number that is asked for.",
     "date": "Passages speak of this, but none gives the date that is asked for.",

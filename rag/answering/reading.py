@@ -29,7 +29,7 @@ _MATCH_WEIGHTS = np.array([8.8, 6.3, FUSED_WEIGHT, 0.8])
 _READ_WEIGHTS = np.array([6.0, 2.0, FUSED_WEIGHT, 0.4, 0.3])
 # For the question as a whole, cosine and share of words of its best sentence, and the constant; or, where the model has
 # a say, the best late interaction of a passage, and the logit of the best sentence.
-_MATCH_CONFIDENCE, _MATCH_BIAS = np.array([5.78, 1.45]), -4.83
+_MATCH_CONFIDENCE, _MATCH_BIAS = np.array([5.78, 1.45]), -4.69
 _READ_CONFIDENCE, _READ_BIAS = np.array([5.1, 0.1]), -2.33
 _MIN_READ = 0.6  # of a question's words are English where the model has a say
 # Passages that speak of what is asked (late interaction), and hold no value for it by so low a logit: hardly an answer.
