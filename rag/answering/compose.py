@@ -75,10 +75,10 @@ class Composition:
             return
         lead = f"\n\n{otherwise} "
         for sentence in sentences:
-            if (sentence.hit.source, *sentence.span) not in self._cited:
-                yield from self._place(Draft(" ".join(sentence.text.split()), (sentence,), lead=lead))
+            if not self._quoting(sentence):
+                yield from self._place(Draft.copied(sentence, lead))
                 lead = " "
-        self.conflict = tuple(DifferingValue(s.said, self._cite(s.text, s)) for s in sentences)
+        self.conflict = tuple(DifferingValue(s.said, found) for s in sentences if (found := self._quoting(s)))
 
     def _place(self, draft: Draft) -> list[Said]:
         text, evidence = inert(draft.text).strip(), self._evidence(draft) if draft.text else []
@@ -104,7 +104,7 @@ class Composition:
 
     def _evidence(self, draft: Draft) -> list[Evidence]:
         """Its own claim for a copy; else what the grounder finds where it points, or in any hit: models misnumber."""
-        found = [found for found in draft.evidence if " ".join(found.text.split()) == draft.text]
+        found = [found for found in draft.evidence if found.line == draft.text]
         if not found:
             claim = _MARKUP.sub("", inert(draft.text))
             pointed = [self._hits[n - 1] for n in draft.cited if 1 <= n <= len(self._hits)]
@@ -112,6 +112,11 @@ class Composition:
             if not found and (evidence := self._grounder.ground(claim, self._hits)):
                 found = [evidence]
         return [evidence for evidence in found if is_material(evidence)]
+
+    def _quoting(self, found: Evidence) -> Citation | None:
+        """The citation whose quote holds this; it may be one of several sentences."""
+        same = (citation for citation in self._cited.values() if citation.source == found.hit.source)
+        return next((one for one in same if one.start <= found.span.start and found.span.end <= one.end), None)
 
     def _cite(self, claim: str, found: Evidence) -> Citation:
         hit, quote = found.hit, found.text

@@ -44,6 +44,11 @@ class Evidence:
         """The text of the span, exactly as in the document."""
         return self.hit.quote(self.span)
 
+    @property
+    def line(self) -> str:
+        """The same on one line, as a copy of it is shown."""
+        return " ".join(self.text.split())
+
 
 @dataclass(frozen=True, slots=True)
 class ScoredSentence(Evidence):
@@ -77,6 +82,11 @@ class Draft:
     evidence: tuple[Evidence, ...] = ()  # exact spans, where the answerer knows them
     cited: tuple[int, ...] = ()  # else numbers of passages, from 1, as the model gave them
     lead: str = ""  # what stands before it: white space, the mark of a list item, a heading
+
+    @staticmethod
+    def copied(found: Evidence, lead: str) -> "Draft":
+        """The evidence's own words, resting on it."""
+        return Draft(found.line, (found,), lead=lead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +174,11 @@ class Answer:
     note: str = ""  # what went wrong on the way, in words; "" when nothing did
     conflict: tuple[DifferingValue, ...] = ()  # where documents give different values: each, with its source
     suggestions: tuple[str, ...] = ()  # questions to go on with, which the documents answer; at most three
+
+    @property
+    def nearest(self) -> tuple[Hit, ...]:
+        """The passages to show with an abstention, best first; () with an answer."""
+        return self.hits[:3] if self.abstained else ()
 
     @property
     def citations(self) -> tuple[Citation, ...]:

@@ -50,3 +50,13 @@ def test_another_thing_with_another_value_is_no_conflict(ask) -> None:
     other = "The Heron garage\n\nThe Heron garage lies in the old town. Cars are repaired in the 12 bays of the garage."
     answer = ask({"depot.txt": DEPOT.format(46), "garage.txt": other})
     assert "46" in answer.text and not answer.conflict
+
+
+def test_a_sentence_that_was_given_with_the_one_before_is_not_said_again(ask) -> None:
+    leaning = "The Lantern depot\n\nThe Lantern depot of Brill is by the river. {} {} parking spaces for visitors."
+    documents = {"old.txt": leaning.format("It has", 46), "new.txt": DEPOT.format(64)}
+    answer = ask(documents, "How many parking spaces for visitors has the Lantern depot?")
+    assert answer.text.count("46 parking spaces") == answer.text.count("64 parking spaces") == 1
+    assert {citation.number for citation in answer.citations} == {
+        n for s in answer.sentences for n in (citation.number for citation in s.citations)
+    }
