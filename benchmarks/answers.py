@@ -23,9 +23,7 @@ from benchmarks.asking import SHARED, Bench, article, clapnq, mtrag, rgb, squad
 from benchmarks.figures import Figure, Row, auroc, curve, macro_f1, mean, over_groups, rightly_declined
 from benchmarks.grounding import attribution
 from rag.retrieval.minilm import PRECISIONS, MiniLM
-
-# Articles of SQuAD's dev half on whose questions no weight was trained and no threshold set.
-NOT_TRAINED_ON = ("Normans", "Packet switching")
+from training.data import HELD_OUT
 
 SETS: dict[str, tuple[Callable[[Bench], Iterator[Row]], str | None]] = {  # and the folder of each that is not shipped
     "article": (article, None),
@@ -87,7 +85,7 @@ def sections(rows: Sequence[Row]) -> Iterator[Section]:
         yield f"The article's {text}, dev questions", _article(asked)
     asked = _of(rows, set="squad")
     for title, seen in (("not seen in training", False), ("seen in training", True)):
-        part = [row for row in asked if (row.group not in NOT_TRAINED_ON) == seen]
+        part = [row for row in asked if (row.group not in HELD_OUT) == seen]
         yield f"SQuAD 2.0, dev half, article by article, {title}", _squad(part)
     for protocol in ("all passages", "its own passage"):
         asked = _of(rows, set=f"clapnq, {protocol}")
@@ -223,7 +221,7 @@ def _print_invariants(rows: Sequence[Row]) -> None:
 
 
 def _print_curves(rows: Sequence[Row]) -> None:
-    squad = [row for row in _of(rows, set="squad") if row.group in NOT_TRAINED_ON and row.kind != "another article"]
+    squad = [row for row in _of(rows, set="squad") if row.group in HELD_OUT and row.kind != "another article"]
     parts = {"SQuAD, not seen": squad, "CLAP NQ, all passages": _of(rows, set="clapnq, all passages")}
     parts = {name: part for name, part in parts.items() if part}
     if not parts:

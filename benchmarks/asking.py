@@ -174,7 +174,7 @@ def _values(rag: Rag, answer: Answer, answerable: bool) -> dict[str, float]:
         "answerable": answerable,
         "declined": answer.abstained,
         "confidence": answer.confidence,
-        "notice": bool(getattr(answer, "conflict", ())),
+        "notice": bool(answer.conflict),
         "citations": len(slices),
         "citations that slice back": sum(slices),
         "highlights within": sum(0 <= c.highlight[0] < c.highlight[1] <= len(c.quote) for c in answer.citations),

@@ -53,6 +53,9 @@ class ScriptedModel(BaseChatModel):
     after: int = 0  # characters that are said before the error
     piece: int = 3
 
+    def reply(self, messages: list[BaseMessage]) -> str:
+        return self.replies[(len(self.asked) - 1) % len(self.replies)]
+
     @property
     def _llm_type(self) -> str:
         return "scripted"
@@ -77,7 +80,7 @@ class ScriptedModel(BaseChatModel):
         if self.error is not None and not self.after:
             raise self.error
         self.asked.append(messages)
-        text = self.replies[(len(self.asked) - 1) % len(self.replies)]
+        text = self.reply(messages)
         for at in range(0, len(text), self.piece):
             if self.error is not None and at >= self.after:
                 raise self.error

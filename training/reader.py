@@ -25,16 +25,15 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import BertModel
 
+from rag.answering.pairs import CLS, MAX_QUESTION_TOKENS, MAX_TOKENS, SEP, WEIGHTS
 from rag.retrieval.bundled import bundled_model_folder, bundled_model_path
 from rag.retrieval.minilm import MiniLM
 from rag.retrieval.minilm_graph import onnx_model
 from training.data import HELD_OUT, Row, claims, questions, squad
 
 ROOT = Path(__file__).parent.parent
-MAX_TOKENS, MAX_QUESTION_TOKENS = 256, 64
 TOKENS_A_BATCH = 2560  # fits the cache of a small machine: larger ones were slower
 LEARNING_RATE, WEIGHT_DECAY = 1e-4, 0.01
-CLS, SEP = 101, 102
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +206,7 @@ def main() -> None:
     """Train, and write the model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared")
-    parser.add_argument("--out", type=Path, default=ROOT / "rag" / "answering" / "reader.onnx")
+    parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args()
     torch.manual_seed(0)
     model = Model()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from rag.answering.expected import expected
-from rag.answering.lexicon import patterns
+from rag.answering.lexicon import patterns, texts
 from rag.answering.phrases import said
 from rag.answering.reading import SPEAKS
 from rag.answering.types import Declined, Draft, Evidence, History, Question, Reading, ScoredSentence
@@ -19,12 +19,7 @@ from rag.retrieval.types import Hit
 MAX_SENTENCES = 3
 _MAX_BEHIND = 3.5  # a further sentence may score this much below the best one
 MIN_CONFIDENCE = 0.075  # docs/answers.md has the curve: what other thresholds decline, rightly and wrongly
-_REASONS = {
-    "number": "Passages speak of this, but none gives the number that is asked for.",
-    "date": "Passages speak of this, but none gives the date that is asked for.",
-    "name": "Passages speak of this, but none gives the name that is asked for.",
-    None: "Passages speak of this, but none answers the question.",
-}
+_REASONS = texts("reasons")
 _LEAD_BONUS = 0.05  # for an overview, a section's first sentence is more often its point
 _LEANS = patterns("overview")["leans"]
 _WHOLE = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u201d\u2019)\]*_]*$")
@@ -54,16 +49,16 @@ class ExtractiveAnswerer:
             yield Declined(_why(question, reading))
         else:
             chosen, best = _chosen(reading), reading.sentences[0]
-            yield from (_draft(_made_clear(s, question, chosen) if s is best else s, " ") for s in chosen)
+            yield from (Draft.copied(_made_clear(s, question, chosen) if s is best else s, " ") for s in chosen)
 
     def _key_sentence(self, hit: Hit) -> Draft:
         """The sentence nearest to the passage as a whole."""
-        texts = [hit.quote(span) for span in hit.sentences]
+        sentences = [hit.quote(span) for span in hit.sentences]
         whole = self._embedder.query(hit.passage.embedding_text)
-        nearness = self._embedder.sentences(texts) @ whole
+        nearness = self._embedder.sentences(sentences) @ whole
         nearness[0] += _LEAD_BONUS
-        nearness -= _HARD_COST * np.array([hardness(text) for text in texts])
-        return _draft(Evidence(hit, hit.sentences[int(np.argmax(nearness))]), "\n")
+        nearness -= _HARD_COST * np.array([hardness(text) for text in sentences])
+        return Draft.copied(Evidence(hit, hit.sentences[int(np.argmax(nearness))]), "\n")
 
 
 def hardness(text: str) -> int:
@@ -96,14 +91,10 @@ def _made_clear(sentence: ScoredSentence, question: Question, chosen: Sequence[S
     return replace(sentence, span=Span(before.start, sentence.span.end))
 
 
-def _draft(sentence: Evidence, lead: str) -> Draft:
-    return Draft(" ".join(sentence.text.split()), (sentence,), lead=lead)
-
-
 def _why(question: Question, reading: Reading) -> str:
     """The reason, without a figure of any passage: what was not found, and whether anything came near."""
     near = any((sentence.hit.late_score or 0.0) > SPEAKS for sentence in reading.sentences)
     if reading.unknown and not near:
         why = said("They do not mention {}, and no passage comes close to the question.", question.text)
         return why.format(", ".join(f"\u201c{word}\u201d" for word in reading.unknown[:5]))
-    return _REASONS[expected(question.text)] if near else "No passage comes close enough to the question."
+    return _REASONS[expected(question.text) or "other"] if near else "No passage comes close enough to the question."

@@ -1,10 +1,11 @@
 """Does this text bear out this claim, and where exactly? The judge of every sentence that a model wrote.
 
-A claim is supported by at most three neighbouring sentences that together hold its words and its sense, that the model
-which reads pairs takes to bear it out, and that agree with it in numbers, names and negation.
+A claim is supported by neighbouring sentences that together hold its words and its sense, that the model which reads
+pairs takes to bear it out, and that agree with it in numbers, names and negation: three at most, and those between them
+and the numbers that they lack.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from itertools import product
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.answering.guards import names_agree, negation_agrees, numbers_agree, without_numbers
-from rag.answering.pairs import PairReader
+from rag.answering.pairs import MIN_ENGLISH, PairReader
 from rag.answering.types import Evidence, Guard, Support
 from rag.documents.sentences import paragraphs, sentence_spans
 from rag.documents.types import Span
@@ -28,7 +29,6 @@ _READ = 4  # windows that are read, the likeliest by words and cosine
 # In other languages than English the model has no say: the mean of share and cosine must reach MIN_MATCH.
 _WEIGHTS, _BIAS = np.array([0.92, 2.64, 0.43]), -2.29
 _MIN_MATCH = 0.6
-_MIN_ENGLISH = 0.6  # of a claim's words
 
 
 class _Window(NamedTuple):
@@ -36,12 +36,10 @@ class _Window(NamedTuple):
 
     text: int  # which text
     span: Span
+    quote: str
     size: int  # how many sentences
     cosine: float  # of its sentence nearest to the claim
     core: str  # that sentence
-
-    def quote(self, texts: Sequence[str]) -> str:
-        return texts[self.text][self.span.start : self.span.end]
 
 
 class Grounder:
@@ -70,17 +68,18 @@ class Grounder:
         windows = list(self._windows(claim, texts, spans))
         if not windows or not words(claim):
             return Support(False, 0.0, None, None, "meaning")
-        failed = [_failed(claim, w, texts[w.text], heads[w.text]) for w in windows]
-        matches = np.array([_match(claim, w, texts[w.text], heads[w.text]) for w in windows])
+        asked = set(words(without_numbers(claim))) or set(words(claim))
+        matches = np.array([_match(asked, window, heads[window.text]) for window in windows])
+        failed = [_failed(claim, window, heads[window.text]) for window in windows]
         shorter = _LONGER_WINDOW * np.array([window.size for window in windows])
         likely = sorted(range(len(windows)), key=lambda i: (failed[i] is not None, shorter[i] - matches[i].mean()))
         likely = likely[:_READ]
-        read = [windows[i].quote(texts) for i in likely]
-        scores = dict(zip(likely, self._scores(claim, read, matches[likely]), strict=True))
+        quotes = [windows[i].quote for i in likely]
+        scores = dict(zip(likely, self._scores(claim, quotes, matches[likely]), strict=True))
         for i in likely:
             if failed[i] == "number":
                 windows[i] = _with_numbers(claim, windows[i], texts[windows[i].text], spans[windows[i].text])
-                failed[i] = _failed(claim, windows[i], texts[windows[i].text], heads[windows[i].text])
+                failed[i] = _failed(claim, windows[i], heads[windows[i].text])
         best = max(likely, key=lambda i: (scores[i] >= 0.5 and failed[i] is None, scores[i] - shorter[i]))
         close = scores[best] >= 0.5 or matches[best].mean() >= _MIN_MATCH  # so close, it is the guard that tells why
         guard = (failed[best] if close else None) or (None if scores[best] >= 0.5 else "meaning")
@@ -88,7 +87,7 @@ class Grounder:
 
     def _scores(self, claim: str, quotes: Sequence[str], matches: NDArray[np.float64]) -> list[float]:
         """How likely each quote bears the claim out, in [0, 1]."""
-        if self._embedder.reads(claim) < _MIN_ENGLISH:
+        if self._embedder.reads(claim) < MIN_ENGLISH:
             return [float(mean * 0.5 / _MIN_MATCH) for mean in matches.mean(axis=1)]
         read = [pair.supports for pair in self._pairs.read(claim, quotes)]
         logits = np.column_stack([matches, read]) @ _WEIGHTS + _BIAS
@@ -106,23 +105,22 @@ class Grounder:
                     at = offset + first
                     core = at + int(np.argmax(cosines[at : at + size]))
                     span = Span(found[first].start, found[first + size - 1].end)
-                    yield _Window(i, span, size, float(cosines[core]), sentences[core])
+                    quote = texts[i][span.start : span.end]
+                    yield _Window(i, span, quote, size, float(cosines[core]), sentences[core])
             offset += len(found)
 
 
-def _match(claim: str, window: _Window, text: str, head: str) -> tuple[float, float]:
+def _match(asked: Set[str], window: _Window, head: str) -> tuple[float, float]:
     """The share of the claim's words that the window holds, and the cosine, each in [0, 1]."""
-    asked = set(words(without_numbers(claim))) or set(words(claim))
-    held = set(words(f"{text[window.span.start : window.span.end]} {head}"))
+    held = set(words(f"{window.quote} {head}"))
     return len(asked & held) / len(asked), max(0.0, min(1.0, window.cosine))
 
 
-def _failed(claim: str, window: _Window, text: str, head: str) -> Guard | None:
+def _failed(claim: str, window: _Window, head: str) -> Guard | None:
     """The first guard that fails, but for meaning."""
-    quote = text[window.span.start : window.span.end]
-    if not numbers_agree(claim, quote):
+    if not numbers_agree(claim, window.quote):
         return "number"
-    if not names_agree(claim, f"{quote} {head}"):
+    if not names_agree(claim, f"{window.quote} {head}"):
         return "name"
     return None if negation_agrees(claim, window.core) else "negation"
 
@@ -134,6 +132,6 @@ def _with_numbers(claim: str, window: _Window, text: str, spans: Sequence[Span])
     before = range(first, max(-1, first - _REACH - 1), -1)
     after = range(last, min(len(spans), last + _REACH + 1))
     for i, j in sorted(product(before, after), key=lambda ends: ends[1] - ends[0]):
-        if numbers_agree(claim, text[spans[i].start : spans[j].end]):
-            return window._replace(span=Span(spans[i].start, spans[j].end), size=j - i + 1)
+        if numbers_agree(claim, quote := text[spans[i].start : spans[j].end]):
+            return window._replace(span=Span(spans[i].start, spans[j].end), quote=quote, size=j - i + 1)
     return window

@@ -6,7 +6,6 @@ texts and offsets only. English.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,16 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.documents.types import Span
-from rag.retrieval.minilm import in_threads, loaded, well_formed
+from rag.retrieval.minilm import in_threads, loaded, once, well_formed
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
 
 WEIGHTS = Path(__file__).with_name("reader.onnx")
-_MAX_TOKENS = 256  # of both together, as in training
-_MAX_QUESTION_TOKENS = 64
-_CLS, _SEP = 101, 102
+MIN_ENGLISH = 0.6  # of the words of a question or a claim (`Embedder.reads`), for it to have a say
+MAX_TOKENS, MAX_QUESTION_TOKENS = 256, 64  # of both together, and of the question, in training and here
+CLS, SEP = 101, 102
 _STARTS, _ENDS, _SUPPORTS = 1, 2, 3  # columns of the model's output; the first, by sentence, is for training alone
 _MAX_VALUE_TOKENS = 20
 _UNREAD = -8.0  # the logit of a stretch beyond the model's reach
@@ -63,29 +62,19 @@ class PairReader:
     """The model, loaded at the first use. Safe to call from many threads."""
 
     def __init__(self) -> None:
-        self._loading = threading.Lock()
-        self._loaded: tuple[Tokenizer, InferenceSession] | None = None
+        self._load = once(lambda: loaded(WEIGHTS.read_bytes, WEIGHTS.name))
 
     def read(self, question: str, texts: Sequence[str]) -> list[PairReading]:
-        """Each text as read for the question, or for a claim.
-
-        :raises ModelUnavailable: the model cannot be loaded.
-        """
+        """Each text as read for the question, or for a claim; a ModelUnavailable where the model cannot be loaded."""
         tokenizer, session = self._load()
-        asked = tokenizer.encode(well_formed(question), add_special_tokens=False).ids[:_MAX_QUESTION_TOKENS]
-        return in_threads(partial(_read, tokenizer, session, [_CLS, *asked, _SEP]), texts)
-
-    def _load(self) -> tuple[Tokenizer, InferenceSession]:
-        with self._loading:
-            if self._loaded is None:
-                self._loaded = loaded(WEIGHTS.read_bytes, WEIGHTS.name)
-            return self._loaded
+        asked = tokenizer.encode(well_formed(question), add_special_tokens=False).ids[:MAX_QUESTION_TOKENS]
+        return in_threads(partial(_read, tokenizer, session, [CLS, *asked, SEP]), texts)
 
 
 def _read(tokenizer: Tokenizer, session: InferenceSession, asked: list[int], text: str) -> PairReading:
     encoded = tokenizer.encode(well_formed(text), add_special_tokens=False)
-    room = _MAX_TOKENS - len(asked) - 1
-    ids = np.array([[*asked, *encoded.ids[:room], _SEP]], dtype=np.int64)
+    room = MAX_TOKENS - len(asked) - 1
+    ids = np.array([[*asked, *encoded.ids[:room], SEP]], dtype=np.int64)
     logits = session.run(["logits"], {"ids": ids})[0][0]
     offsets = np.array(encoded.offsets[:room], dtype=np.int64).reshape(-1, 2)
     nothing = float(logits[0, _STARTS] + logits[0, _ENDS])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rag.answering.conflicts import FUSED_WEIGHT, conflict
 from rag.answering.expected import expected, offers
 from rag.answering.lexicon import patterns
-from rag.answering.pairs import PairReader
+from rag.answering.pairs import MIN_ENGLISH, PairReader
 from rag.answering.types import Evidence, Question, Reading, ScoredSentence
 from rag.documents.types import Span
 from rag.retrieval.embedding import Embedder
@@ -31,7 +31,6 @@ _READ_WEIGHTS = np.array([6.0, 2.0, FUSED_WEIGHT, 0.4, 0.3])
 # a say, the best late interaction of a passage, and the logit of the best sentence.
 _MATCH_CONFIDENCE, _MATCH_BIAS = np.array([5.78, 1.45]), -4.69
 _READ_CONFIDENCE, _READ_BIAS = np.array([5.1, 0.1]), -2.33
-_MIN_READ = 0.6  # of a question's words are English where the model has a say
 # Passages that speak of what is asked (late interaction), and hold no value for it by so low a logit: hardly an answer.
 SPEAKS, _LACKS, _HARDLY = 0.25, -6.0, 0.07
 _MIN_VALUE = 0.0  # by so much a value must be likelier than none, as a logit
@@ -71,7 +70,7 @@ class Reader:
         if not places:
             return Reading((), (), 0.0, self._unknown(question.query))
         vectors = self._embedder.sentences([place.context for place in places])
-        english = self._embedder.reads(question.query) >= _MIN_READ
+        english = self._embedder.reads(question.query) >= MIN_ENGLISH
         features, values = self._features(question.query, places, vectors, english)
         if question.alone:  # what was asked now counts as much as what it was asked about
             features = (features + self._features(question.alone, places, vectors, english)[0]) / 2

@@ -55,8 +55,8 @@ class MiniLM(Embeddings):
         self.model = BUNDLED_MODEL
         self.precision = precision
         self.folder = Path(folder)
-        self._loading = threading.Lock()
-        self._loaded: tuple[Tokenizer, InferenceSession] | None = None
+        self._kept = KeptModel(self.folder, precision)
+        self._load = once(lambda: loaded(self._kept.read, BUNDLED_MODEL, minilm_graph.MAX_TOKENS))
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector for each text."""
@@ -93,7 +93,7 @@ class MiniLM(Embeddings):
     @property
     def prepared(self) -> bool:
         """Whether the model was made before, and is sound."""
-        return KeptModel(self.folder, self.precision).kept() is not None
+        return self._kept.kept() is not None
 
     def _run(self, text: str) -> tuple[Vectors, Vectors]:
         """The vector of one text, (384,), and the last states of its tokens, (tokens, 384)."""
@@ -101,13 +101,6 @@ class MiniLM(Embeddings):
         ids = np.array([tokenizer.encode(well_formed(text)).ids], dtype=np.int64)
         vectors, states = session.run(["vectors", "states"], {"ids": ids})
         return vectors[0], states[0]
-
-    def _load(self) -> tuple[Tokenizer, InferenceSession]:
-        with self._loading:
-            if self._loaded is None:
-                kept = KeptModel(self.folder, self.precision)
-                self._loaded = loaded(kept.read, BUNDLED_MODEL, minilm_graph.MAX_TOKENS)
-            return self._loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +170,19 @@ def loaded(read: Callable[[], bytes], name: str, max_tokens: int | None = None) 
     if max_tokens:
         tokenizer.enable_truncation(max_tokens)
     return tokenizer, session
+
+
+def once(make: Callable[[], _T]) -> Callable[[], _T]:
+    """What `make` makes, made at the first call, whatever thread that comes from."""
+    lock, made = threading.Lock(), list[_T]()
+
+    def get() -> _T:
+        with lock:
+            if not made:
+                made.append(make())
+            return made[0]
+
+    return get
 
 
 def in_threads(run: Callable[[str], _T], texts: Sequence[str]) -> list[_T]:

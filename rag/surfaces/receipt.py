@@ -26,7 +26,6 @@ from rag.errors import CorpusError
 
 FORMAT = 1  # of the data and of the page that is made from them
 CONTEXT_CHARS = 240  # shown on each side of a quote
-_NEAREST = 3  # passages shown with an abstention
 _TOLD = ("question", "query", "text", "note", "abstained", "confidence", "model")  # of the answer, as it has them
 _SETTINGS = {"passages", "reranker", "unsupported"}  # those that are true whatever else a Rag was given
 _FORM: dict[str, Any] = tomllib.loads(Path(__file__).with_name("receipt.toml").read_text("utf-8"))
@@ -37,7 +36,7 @@ def receipt(rag: Rag, answer: Answer) -> str:
     """The receipt of an answer that was just given, as HTML; a CorpusError where a document changed since."""
     quotes = answer.citations or tuple(
         Citation(n, h.source, h.title, h.section, h.page, h.start, h.end, h.text, (0, 0))
-        for n, h in enumerate(answer.hits[:_NEAREST] if answer.abstained else (), 1)
+        for n, h in enumerate(answer.nearest, 1)
     )
     texts = {source: rag.document_text(source) for source in sorted({quote.source for quote in quotes})}
     data = {
@@ -45,7 +44,7 @@ def receipt(rag: Rag, answer: Answer) -> str:
         "version": __version__,
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         **{name: getattr(answer, name) for name in _TOLD},
-        "conflict": [{"value": c.value, "quote": c.citation.number} for c in getattr(answer, "conflict", ())],
+        "conflict": [{"value": c.value, "quote": c.citation.number} for c in answer.conflict],
         "sentences": [_sentence(sentence) for sentence in answer.sentences],
         "quotes": [_quote(quote, texts[quote.source]) for quote in quotes],
         "documents": {source: text_digest(text) for source, text in texts.items()},

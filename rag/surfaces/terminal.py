@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rag.retrieval.why import Why
 
 _LOG_EVERY_S = 10
-_NEAREST, _NEAR_CHARS = 3, 160  # of the passages that are shown where none answers
+_NEAR_CHARS = 160  # of a passage that is shown where none answers
 NOT_FOUND = " (not found in the documents)"  # behind a sentence of a model that the documents do not bear out
 
 
@@ -59,9 +59,9 @@ def put_quotes(answer: Answer) -> None:
         place = ", ".join(p for p in (citation.section, f"page {citation.page}" if citation.page else "") if p)
         quote = " ".join(citation.quote.split())
         put(f"\n[{citation.number}] {citation.source}{f' ({place})' if place else ''}\n    {quote}")
-    if answer.abstained and answer.hits:
+    if answer.nearest:
         put("\nThe nearest passages:")
-    for hit in answer.hits[:_NEAREST] if answer.abstained else ():
+    for hit in answer.nearest:
         put(f"  {hit.source}:{hit.start}-{hit.end}  {hit.section}\n    {shorten(hit.text, _NEAR_CHARS)}")
     if answer.suggestions:
         note("\nAsk next: " + "  ".join(answer.suggestions))

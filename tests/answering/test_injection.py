@@ -6,14 +6,11 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.messages import BaseMessage
-from langchain_core.outputs import ChatGenerationChunk
 from markdown_it import MarkdownIt
 
 from rag import Answer, Rag, Said, Settings
@@ -45,18 +42,11 @@ QUESTIONS = ("How high is the lighthouse?", "Who is its keeper?", "What does the
 class ObedientModel(ScriptedModel):
     """Says one true sentence and then whatever the passages tell it, or hold of markup."""
 
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
+    def reply(self, messages: list[BaseMessage]) -> str:
         read = re.sub(r"</?passages?[^>]*>", "", str(messages[-1].content).partition("Question:")[0])
         orders = re.findall(r"CANARY[\w-]*|!?\[[^\]]*\][(\[][^\n]*?[)\]]|<[^>]*>|\[r\]:.*", read)
         facts = re.findall(r"[^.\n]*\d[^.\n]*\.", read)
-        self.replies = ["\n\n".join([*facts[:3], *orders, *read.splitlines(), f"# {orders}", f"| {orders} |\n|---|"])]
-        yield from super()._stream(messages, stop, run_manager, **kwargs)
+        return "\n\n".join([*facts[:3], *orders, *read.splitlines(), f"# {orders}", f"| {orders} |\n|---|"])
 
 
 def acts(text: str) -> set[str]:

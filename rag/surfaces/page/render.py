@@ -16,7 +16,6 @@ from rag.surfaces.page.markdown import CLOSE, OPEN, UNSUPPORTED, markdown_html
 from rag.surfaces.page.markdown import escape as escape
 
 NOT_FOUND = "not found in the documents"
-_NEAREST = 3  # passages that are shown where none answers
 
 _MORE = '<p class="working">Reading on &#8230;</p>'
 _MARKS = re.compile(r"(?:[ \u00a0]?\[\d+\])+")  # what the answer writes after a cited sentence: " [1][2]"
@@ -65,7 +64,7 @@ def reply(
     told = (answer.reason if untold else "", answer.note)
     note = "".join(f'<p class="note">{escape(one)}</p>' for one in told if one)
     cards = "".join(_quoted(citation, turn, *passage(citation)) for citation in answer.citations)
-    near = "".join(_near(hit) for hit in answer.hits[:_NEAREST] if answer.abstained)
+    near = "".join(map(_near, answer.nearest))
     note += f'<details class="near"><summary>The nearest passages</summary>{near}</details>' if near else ""
     sources = f'<div class="sources">{cards}</div>' if cards else ""
     said = _searched(answer) + _said(answer, turn, markdown) + note + ("" if done else _MORE)
