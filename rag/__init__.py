@@ -7,7 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rag.answering.types import Answer, Answerer, Citation, Done, Retrieved, Said, Searching, Sentence, Support
+    from rag.answering.types import (  # isort: skip
+        Answer, Answerer, Citation, Done, ModelState, Retrieved, Said, Searching, Sentence, Support,
+    )  # fmt: skip
     from rag.documents.types import Document, Passage
     from rag.engine import Rag
     from rag.errors import (  # isort: skip
@@ -24,7 +26,7 @@ _HOMES = "errors", "settings", "documents.types", "retrieval.types", "answering.
 __all__ = [
     "Answer", "Answerer", "Citation", "ConfigError", "CorpusError", "DatasetError", "Document", "DocumentInfo",
     "Done", "EmbedderMismatch", "EmptyDocument", "Hit", "IndexBusy", "IndexMissing", "IngestReport", "ModelError",
-    "ModelTimeout", "ModelUnavailable", "Passage", "Rag", "RagError", "ReceiptError", "Retrieved", "Said",
+    "ModelState", "ModelTimeout", "ModelUnavailable", "Passage", "Rag", "RagError", "ReceiptError", "Retrieved", "Said",
     "Searching", "Sentence", "Settings", "StoreError", "Support", "UnreadableDocument", "UnsupportedFormat",
 ]  # fmt: skip
 

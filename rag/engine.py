@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Generator, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,10 @@ from rag.answering.phrases import said
 from rag.answering.reading import Reader
 from rag.answering.sides import lacking, read_sides, retrieve
 from rag.answering.starters import Suggester, small_talk
-from rag.answering.types import Answer, Answerer, Done, Event, History, Question, Retrieved, Searching, Support, Turn
+
+from rag.answering.types import (  # isort: skip
+    Answer, Answerer, Done, Event, History, ModelState, Question, Retrieved, Searching, Support, Turn,
+)  # fmt: skip
 from rag.library import Library, check_sources
 from rag.retrieval.generation import Generation
 from rag.retrieval.ingest import Progress, matching
@@ -61,7 +65,12 @@ class Rag(Library):
         :param progress: told what an ingest is doing, how much is done and of how much.
         """
         super().__init__(settings, embeddings, progress)
-        self._llm = llm
+        self._given: dict[str, BaseChatModel] = {}
+        if llm is not None:
+            from rag.answering.llm import model_name
+
+            self._given = {model_name(llm): llm}
+        self._named = next(iter(self._given), self.settings.llm)
         self._reranker = CrossEncoderReranker(self.settings.reranker) if self.settings.reranker else None
         self._pairs = PairReader()
         self._tried: WeakKeyDictionary[Generation, dict[str, bool]] = WeakKeyDictionary()
@@ -146,6 +155,26 @@ class Rag(Library):
         """What writes the answers: "extractive", or the name of the model of language."""
         return self._answerer.name
 
+    def models(self) -> list[ModelState]:
+        """Every model that is configured, the extractive one first, and whether it could answer now."""
+        states = {name: ModelState(name) for name in (ExtractiveAnswerer.name, *self._given)}
+        for name in (next(iter(self._given), self.settings.llm), *self.settings.llms):
+            if name not in states:
+                from rag.answering.llm import state
+
+                states[name] = state(self.settings.with_llm(name))
+        return list(states.values())
+
+    def with_model(self, name: str) -> Rag:
+        """The same documents and the same open index, with answers by another model, or "extractive".
+
+        :param name: one of `models`, or any other that `settings.llm` may name.
+        """
+        other = copy(self)
+        other._named, other._owns_index = name, False
+        other.__dict__.pop("_answerer", None)
+        return other
+
     def starters(self) -> tuple[str, ...]:
         """Three questions to begin with, about the documents."""
         return self._suggester(self._keeper.ready()).starters(self._keeper.corpus.path)
@@ -167,13 +196,12 @@ class Rag(Library):
     @cached_property
     def _answerer(self) -> Answerer:
         spare = ExtractiveAnswerer(self._embedder)
-        if self._llm is None and self.settings.llm == spare.name:
+        if self._named == spare.name:
             return spare
-        from rag.answering.llm import LLMAnswerer, chat_model, model_name
+        from rag.answering.llm import LLMAnswerer, chat_model
 
-        model = self._llm or chat_model(self.settings)
-        name = model_name(model) if self._llm else self.settings.llm
-        return LLMAnswerer(model, name, spare, self.settings.llm_context_tokens)
+        model = self._given.get(self._named) or chat_model(self.settings.with_llm(self._named))
+        return LLMAnswerer(model, self._named, spare, self.settings.llm_context_tokens)
 
     def _question(self, text: str) -> str:
         """The question without what cannot be seen or printed."""

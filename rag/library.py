@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 class Library:
     """The half of Rag that needs no question."""
 
+    _owns_index = True  # a copy with another model does not
+
     def __init__(self, settings: Settings | None, embeddings: Embeddings | None, progress: Progress | None) -> None:
         self.settings = settings or Settings()
         self._embedder = Embedder(embeddings or local_embeddings(self.settings))
@@ -102,7 +104,8 @@ class Library:
 
     def close(self) -> None:
         """Let go of the index."""
-        self._keeper.folder.close()
+        if self._owns_index:
+            self._keeper.folder.close()
 
 
 def check_sources(generation: Generation, sources: Collection[str] | None) -> None:
