@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from rag.errors import CorpusError
+from rag.documents.pdf import line_boxes, page_picture
+from rag.documents.readers import clean
+from rag.documents.types import Box, Document
+from rag.errors import CorpusError, in_words
 from rag.retrieval.embedding import Embedder, local_embeddings
 from rag.retrieval.generation import Generation
 from rag.retrieval.ingest import Progress
@@ -21,6 +27,8 @@ if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
 
 log = logging.getLogger(__name__)
+
+_MAX_WIDTH = 2000  # pixels of a picture
 
 
 class Library:
@@ -78,6 +86,28 @@ class Library:
         check_sources(generation, [source])
         return generation.documents[source].text
 
+    def boxes(self, source: str, start: int, end: int) -> list[Box]:
+        """Where a span of a PDF's text, in offsets of `document_text`, stands on its pages: a box for each line."""
+        document, data = self._sheets(source)
+        if not 0 <= start < end <= len(document.text):
+            raise ValueError(f"{source} has {len(document.text):,} characters, and none from {start} to {end}")
+        found = []
+        for page, (begin, after) in enumerate(pairwise([*document.page_starts, len(document.text) + 1]), 1):
+            if start < after - 1 and begin < end:
+                text, lines = line_boxes(data, page, max(0, start - begin), end - begin)
+                if clean(text) != document.text[begin : after - 1]:  # another version of the reader took it out
+                    raise CorpusError(in_words("changed", source=source))
+                found += lines
+        return found
+
+    def picture(self, source: str, page: int, width: int = 900) -> bytes:
+        """A page of a PDF, counted from 1, as a PNG that is `width` pixels wide."""
+        document, data = self._sheets(source)
+        if not (1 <= page <= len(document.page_starts) and 1 <= width <= _MAX_WIDTH):
+            limits = f"{source} has pages 1 to {len(document.page_starts)}, and a picture 1 to {_MAX_WIDTH} pixels"
+            raise ValueError(f"{limits}; page {page} in {width} pixels is none")
+        return page_picture(data, page, width)
+
     def delete(self, source: str, *, keep_file: bool = False) -> None:
         """Take a document out of the index, and its file into the data folder's trash.
 
@@ -106,6 +136,18 @@ class Library:
         """Let go of the index."""
         if self._owns_index:
             self._keeper.folder.close()
+
+    def _sheets(self, source: str) -> tuple[Document, bytes]:
+        """A document that has pages, and its file's bytes, if they are the indexed ones."""
+        generation = self._keeper.ready()
+        check_sources(generation, [source])
+        if not (document := generation.documents[source]).page_starts:
+            raise ValueError(f"{source} has no pages that could be shown; only a PDF has")
+        with suppress(OSError):
+            data = (self._keeper.corpus.path / source).read_bytes()
+            if hashlib.sha256(data).hexdigest() == generation.manifest.files[source][2]:
+                return document, data
+        raise CorpusError(in_words("changed", source=source))
 
 
 def check_sources(generation: Generation, sources: Collection[str] | None) -> None:
