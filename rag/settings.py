@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="names, besides those of this machine, under which the page may be asked for"
     )
+    auth: SecretStr | None = Field(
+        default=None, description="who may come in: one password, or name:password pairs separated by commas"
+    )
 
     def with_llm(self, name: str) -> "Settings":
         """The same with another model; the address and the key stay those of the first provider, and go to no other."""
@@ -63,3 +66,33 @@ class Settings(BaseSettings):
     def _split_names(cls, value: Any) -> Any:
         """In the environment, names are separated by commas."""
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+    @field_validator("auth")
+    @classmethod
+    def _can_be_read(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            credentials(value.get_secret_value())
+        return value
+
+    @field_validator("auth", mode="before")  # below the other, so that an error of that one holds no password
+    @classmethod
+    def _hide(cls, value: Any) -> Any:
+        return SecretStr(value) if isinstance(value, str) else value
+
+
+def credentials(auth: str) -> dict[str, str]:
+    """What each user shows: `name:password`, or the password alone, which is that of user "".
+
+    :raises ValueError: if a part is empty, lacks its name or is there twice; no password is in the message.
+    """
+    if ":" not in auth:
+        if not auth.strip():
+            raise ValueError("the password is empty")
+        return {"": auth.strip()}
+    found: dict[str, str] = {}
+    for number, part in enumerate(auth.split(","), 1):
+        name, _, password = (text.strip() for text in part.partition(":"))
+        if not (name and password) or name in found:
+            raise ValueError(f"number {number} of the users is not name:password, or has a name that another has")
+        found[name] = f"{name}:{password}"
+    return found

@@ -155,6 +155,8 @@ def serve(rag: "Rag", host: Host = None, port: Port = None) -> None:
     from rag.surfaces.server import serve as run
 
     run(rag, host, port, on_ready=lambda url: note(f"Open {url}  (Ctrl-C stops)"))
+    rag.close()
+    os._exit(0)  # Python would wait for every thread that waits for a model, and clear up for a second
 
 
 @command

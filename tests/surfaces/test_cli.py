@@ -178,7 +178,7 @@ def test_chat_answers_line_by_line_and_keeps_the_thread(run, monkeypatch: pytest
         (["delete", "nowhere.txt"], 1, "There is no document 'nowhere.txt'"),
         (["ask", QUESTION, "--llm", "nosuch:model"], 1, "RAG_LLM=nosuch:model cannot be used"),
         (["ask", QUESTION, "--llm", "openai:gpt-5-mini"], 1, "RAG_LLM_API_KEY"),
-        (["serve", "--host", "0.0.0.0", "--port", "0"], 1, "0.0.0.0"),
+        (["serve", "--host", "192.0.2.1", "--port", "0"], 1, "192.0.2.1 cannot be used"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(
