@@ -197,9 +197,3 @@ def _translated(error: Exception, name: str) -> ModelError:
 def _first_line(error: Exception) -> str:
     text = (str(error).strip().splitlines() or [""])[0][:200]
     return text if text.endswith((".", "!", "?")) else text + "."
-
-
-def model_name(model: BaseChatModel) -> str:
-    """What to call a model that was given as an object."""
-    named = (getattr(model, attribute, None) for attribute in ("model_name", "model", "model_id"))
-    return next((str(name) for name in named if name), type(model).__name__)
