@@ -145,7 +145,7 @@ def state(settings: Settings) -> ModelState:
             return ModelState(name, "key missing", _FAILURES["key"].format(model=name, variable=found[0]))
         return ModelState(name, "unreachable", _FAILURES["unknown"].format(model=name))
     for attribute, variable in model.lc_secrets.items():  # some providers do without a key until they are asked
-        if not getattr(model, attribute, None):
+        if _KEY.fullmatch(variable) and not getattr(model, attribute, None):
             return ModelState(name, "key missing", _FAILURES["key"].format(model=name, variable=variable))
     ollama = os.environ.get("OLLAMA_HOST") or "127.0.0.1:11434" if name.startswith("ollama:") else None
     address = settings.llm_base_url or ollama
