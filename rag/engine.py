@@ -65,11 +65,7 @@ class Rag(Library):
         :param progress: told what an ingest is doing, how much is done and of how much.
         """
         super().__init__(settings, embeddings, progress)
-        self._given: dict[str, BaseChatModel] = {}
-        if llm is not None:
-            from rag.answering.llm import model_name
-
-            self._given = {model_name(llm): llm}
+        self._given = {} if llm is None else {_name_of(llm): llm}
         self._named = next(iter(self._given), self.settings.llm)
         self._reranker = CrossEncoderReranker(self.settings.reranker) if self.settings.reranker else None
         self._pairs = PairReader()
@@ -166,10 +162,7 @@ class Rag(Library):
         return list(states.values())
 
     def with_model(self, name: str) -> Rag:
-        """The same documents and the same open index, with answers by another model, or "extractive".
-
-        :param name: one of `models`, or any other that `settings.llm` may name.
-        """
+        """The same documents and open index, with answers by another: one of `models`, or what `llm` may name."""
         other = copy(self)
         other._named, other._owns_index = name, False
         other.__dict__.pop("_answerer", None)
@@ -243,3 +236,9 @@ class Rag(Library):
 def _in_its_spelling(query: str, generation: Generation) -> str:
     """A query in the spelling of the documents."""
     return corrected(query, generation.lexical.vocabulary, generation.lexical.knows)
+
+
+def _name_of(model: BaseChatModel) -> str:
+    """What to call a model that was given as an object."""
+    named = (getattr(model, attribute, None) for attribute in ("model_name", "model", "model_id"))
+    return next((str(name) for name in named if name), type(model).__name__)

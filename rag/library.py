@@ -103,9 +103,9 @@ class Library:
     def picture(self, source: str, page: int, width: int = 900) -> bytes:
         """A page of a PDF, counted from 1, as a PNG that is `width` pixels wide."""
         document, data = self._sheets(source)
-        if not (1 <= page <= len(document.page_starts) and 1 <= width <= _MAX_WIDTH):
-            limits = f"{source} has pages 1 to {len(document.page_starts)}, and a picture 1 to {_MAX_WIDTH} pixels"
-            raise ValueError(f"{limits}; page {page} in {width} pixels is none")
+        if not (0 < page <= len(document.page_starts) and 0 < width <= _MAX_WIDTH):
+            told = f"there are pages 1 to {len(document.page_starts)}, and widths to {_MAX_WIDTH}"
+            raise ValueError(f"{told}, not page {page} in {width} pixels")
         return page_picture(data, page, width)
 
     def delete(self, source: str, *, keep_file: bool = False) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -146,6 +148,20 @@ def test_the_same_upload_again_is_one_document_and_another_of_its_name_is_a_seco
     other = rag.ingest(file, folder="uploads")
     assert (again.given, again.added) == (("uploads/note.txt",), ())
     assert other.given == other.added == ("uploads/note-2.txt",)
+
+
+def test_uploads_of_one_name_at_one_time_are_all_kept(
+    rag: Rag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copyfile
+    monkeypatch.setattr("shutil.copyfile", lambda *paths: (time.sleep(0.03), copy(*paths)))
+    for number in range(8):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "note.txt").write_text(f"Ferry {number} has 90 seats.")
+    with ThreadPoolExecutor(8) as pool:
+        reports = pool.map(lambda n: rag.ingest(tmp_path / str(n) / "note.txt", folder="uploads"), range(8))
+    told = {rag.document_text(report.given[0]): report.given[0] for report in reports}
+    assert len(set(told.values())) == len(told) == 8
 
 
 def test_nothing_failed_where_nothing_was_ingested(rag: Rag) -> None:

@@ -145,7 +145,7 @@ def state(settings: Settings) -> ModelState:
             return ModelState(name, "key missing", _FAILURES["key"].format(model=name, variable=found[0]))
         return ModelState(name, "unreachable", _FAILURES["unknown"].format(model=name))
     for attribute, variable in model.lc_secrets.items():  # some providers do without a key until they are asked
-        if not getattr(model, attribute, None):
+        if _KEY.fullmatch(variable) and not getattr(model, attribute, None):
             return ModelState(name, "key missing", _FAILURES["key"].format(model=name, variable=variable))
     ollama = os.environ.get("OLLAMA_HOST") or "127.0.0.1:11434" if name.startswith("ollama:") else None
     address = settings.llm_base_url or ollama
@@ -197,9 +197,3 @@ def _translated(error: Exception, name: str) -> ModelError:
 def _first_line(error: Exception) -> str:
     text = (str(error).strip().splitlines() or [""])[0][:200]
     return text if text.endswith((".", "!", "?")) else text + "."
-
-
-def model_name(model: BaseChatModel) -> str:
-    """What to call a model that was given as an object."""
-    named = (getattr(model, attribute, None) for attribute in ("model_name", "model", "model_id"))
-    return next((str(name) for name in named if name), type(model).__name__)

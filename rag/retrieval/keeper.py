@@ -37,6 +37,7 @@ class Keeper:
         self._ingestion = Ingestion(self.corpus, self.folder, embedder, settings.max_file_mb * 1_000_000, self._tell)
         self._progress = progress
         self._lock = threading.RLock()
+        self._copying = threading.Lock()  # two files of one name must not take it both
         self._in_step: tuple[Path | None, dict[str, FileStamp]] | None = None  # what was last found equal
         self._bringing: Future[None] | None = None
         self._begun = 0.0  # when, on the monotonic clock
@@ -55,7 +56,8 @@ class Keeper:
         self, paths: Sequence[Path] = (), rebuild: bool = False, folder: str = "", wait_s: float = WAIT_S
     ) -> IngestReport:
         """Copy what comes from outside into the corpus, then bring the index in step with it."""
-        given = self.corpus.copy_in(paths, folder) if paths else []
+        with self._copying:
+            given = self.corpus.copy_in(paths, folder) if paths else []
         stamps = self.corpus.stamps()
         report = self._ingestion.run(rebuild, wait_s)
         self._in_step = self.folder.current(), stamps

@@ -69,6 +69,26 @@ def test_a_key_may_be_ours_or_the_providers_and_is_never_told(
     assert ours == theirs and ours["openai:a"] == ModelState("openai:a") and KEY not in repr(ours)
 
 
+class Lenient(ScriptedModel):
+    """Does without its key until it is asked, and may have other secrets, as Anthropic's class."""
+
+    own_key: str = ""
+    tools: str = ""
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        return {"tools": "OWN_TOOLS", "own_key": "OWN_API_KEY"}
+
+
+def test_a_key_is_missed_though_the_model_can_be_made_without_it(
+    make_rag: MakeRag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key, state in (("", "key missing"), (KEY, "ready")):
+        monkeypatch.setattr("rag.answering.llm.chat_model", lambda _, key=key: Lenient(replies=["x"], own_key=key))
+        found = states(make_rag, llms=("own:x",))["own:x"]
+        assert found.state == state and ("OWN_API_KEY" in found.detail) is (not key)
+
+
 def test_a_package_that_is_not_installed_is_named_by_the_command_that_installs_it(make_rag: MakeRag) -> None:
     found = states(make_rag, llms=("nvidia:x",))["nvidia:x"]
     assert found.state == "package missing" and "make install EXTRAS=nvidia" in found.detail
