@@ -87,8 +87,6 @@ class Conversations:
 
         A new conversation has its first question as title.
         """
-        if not 1 <= position < 2**31:
-            raise ValueError(f"a turn's position counts from 1 and cannot be {position}")
         text = _something("question", question)
         self._run("ask", user, conversation, position=position, question=text, title=_shortened(text))
 
@@ -137,6 +135,8 @@ class Conversations:
     def _run(self, operation: str, user: str = "", conversation: str = "-", **values: Any) -> list[sqlite3.Row]:
         if not _ID.fullmatch(conversation):
             raise ValueError(f"{conversation!r} is no id of a conversation")
+        if not 1 <= (position := values.get("position", 1)) < 2**31:
+            raise ValueError(f"a turn's position counts from 1 and cannot be {position}")
         values |= {"user": user, "conversation": conversation}
         values["now"] = datetime.now(UTC).isoformat(timespec="microseconds")
         statements = _SQL["operations"][operation]

@@ -217,8 +217,10 @@ def test_an_id_that_no_browser_of_ours_chooses_is_refused(saved: Conversations, 
 
 @pytest.mark.parametrize("position", [0, -1, 2**31, 2**70])
 def test_a_position_that_is_none_is_refused(saved: Conversations, position: int) -> None:
-    with pytest.raises(ValueError, match="position"):
-        saved.ask("", "c", position, "x")
+    acts = [lambda: saved.ask("", "c", position, "x"), lambda: saved.answer("", "c", position, told("x"))]
+    for act in [*acts, lambda: saved.judge("", "c", position, True, "", {})]:
+        with pytest.raises(ValueError, match="position"):
+            act()
 
 
 @pytest.mark.parametrize(
