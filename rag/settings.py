@@ -22,7 +22,10 @@ class Settings(BaseSettings):
 
     corpus_dir: Path = Field(default=Path("corpus"), description="the folder of documents")
     index_dir: Path = Field(default=Path("index"), description="what is built from them; can always be rebuilt")
-    data_dir: Path = Field(default=Path("data"), description="what would be missed: the trash, and what was excluded")
+    data_dir: Path = Field(
+        default=Path("data"),
+        description="what would be missed: conversations, feedback, the trash, and what was excluded",
+    )
     auto_ingest: bool = Field(default=True, description="build a missing index, and update a stale one, when asked")
 
     embedding_model: str = Field(default="all-MiniLM-L6-v2", description="of sentence-transformers: a name or a folder")

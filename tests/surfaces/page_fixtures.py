@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from rag.answering.types import Answer, Citation, Done, Event, Retrieved, Said, Searching, Sentence, Turn
+from rag.answering.types import Answer, Citation, Done, Event, ModelState, Retrieved, Said, Searching, Sentence, Turn
 from rag.documents.types import Passage
 from rag.retrieval.types import Hit
 from rag.settings import Settings
@@ -39,6 +41,9 @@ class Listed:
     title: str
     passages: int
     characters: int
+    pages: int | None = None
+    bytes: int | None = 2_000
+    modified: float | None = 1_700_000_000.0
 
 
 @dataclass(frozen=True)
@@ -62,11 +67,13 @@ class ScriptedRag:
     model: str = "extractive"
     questions: tuple[str, ...] = ()
     ready: bool = True
-    settings: Settings = field(default_factory=lambda: Settings(_env_file=None))
+    settings: Settings = field(default_factory=lambda: Settings(_env_file=None, data_dir=Path(mkdtemp()) / "data"))
     gate: threading.Event = field(default_factory=threading.Event)
     free: int = 0
     damaged: list[str] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
     heard: list[tuple[str, list[Turn]]] = field(default_factory=list)
+    limits: list[Sequence[str] | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -84,14 +91,29 @@ class ScriptedRag:
     def documents(self) -> list[Listed]:
         return [Listed(source, f"Title of {source}", 1, len(text)) for source, text in self.texts.items()]
 
+    def failed(self) -> tuple[tuple[str, str], ...]:
+        return tuple(self.unreadable.items())
+
+    def doing(self) -> None:
+        """Nothing: it brings nothing in."""
+
+    def models(self) -> list[ModelState]:
+        return [ModelState(self.model)]
+
+    def with_model(self, name: str) -> ScriptedRag:
+        return self
+
     def document_text(self, source: str) -> str:
         return self.texts[source]
 
     def health(self) -> dict[str, object]:
         return {"ready": self.ready, "generation": "g1", "documents": len(self.texts), "passages": len(self.texts)}
 
-    def stream(self, question: str, history: Sequence[Turn] = ()) -> Iterator[Event]:
+    def stream(
+        self, question: str, history: Sequence[Turn] = (), sources: Sequence[str] | None = None
+    ) -> Iterator[Event]:
         self.heard.append((question, list(history)))
+        self.limits.append(sources)
         told = self.script.get(question, "nothing was found about it")
         if isinstance(told, Exception):
             raise told
@@ -124,7 +146,7 @@ class ScriptedRag:
     def _hit(self, source: str) -> Hit:
         text, title = self.texts[source], f"Title of {source}"
         passage = Passage(source, title, "Section", text, 0, len(text), None, ())
-        return Hit(text, source, title, "Section", 0, len(text), None, 0.9, 1, 0.5, 1, 3.0, passage)
+        return Hit(text, source, title, "Section", 0, len(text), None, 0.9, passage, 1, 0.5, 1, 3.0)
 
 
 @contextmanager

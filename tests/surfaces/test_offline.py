@@ -108,14 +108,14 @@ def test_a_conversation_with_no_way_out(chat: Chat, page: Page) -> None:
     asked_for: list[str] = []
     page.on("request", lambda request: asked_for.append(request.url))
     page.goto(chat.address)
-    page.locator("#chat button.example").first.click()
+    page.locator("#chat .welcome .ask").first.click()
     answered(page, 1)
     text = ARTICLE.read_text("utf-8")
     for link in page.locator(".said a.cite").all():
         link.click()
-        quote = page.locator("#panel mark").text_content()
+        quote = page.locator("#side mark").text_content()
         assert quote and quote in text
-    expect(page.locator("#panel")).to_contain_text(ARTICLE.name)
+    expect(page.locator("#side")).to_contain_text(ARTICLE.name)
     page.get_by_label("Your question").fill("What did the weather do in Lisbon in 1755?")
     page.keyboard.press("Enter")
     assert "Not in the documents" in answered(page, 2)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from urllib.parse import urlencode
 
 import pytest
 
 from rag.answering.types import Answer, Citation, Sentence
 from rag.surfaces.page import render
+from rag.surfaces.page.words import WORDS as ALL_WORDS
+from rag.surfaces.page.words import words_in
 
 TAGS = frozenset(
     "div p section h1 h2 h3 h4 h5 h6 span a mark b strong em code pre blockquote ul ol li "
-    "table thead tbody tr th td hr br".split()
+    "table thead tbody tr th td hr br button details summary".split()
 )
-ATTRIBUTES = frozenset({"class", "id", "href", "title", "start"})
+ATTRIBUTES = frozenset({"class", "id", "href", "title", "start", "type"})
+WORDS = words_in("en")
 
 HOSTILE = (
     "<script>document.title='owned'</script>",
@@ -92,7 +97,8 @@ def answer(*sentences: tuple[str, tuple[Citation, ...]], question: str = "q", qu
 
 
 def html_of(given: Answer, *, markdown: bool = False, around: str = "", turn: int = 1) -> str:
-    return render.reply(given, turn, lambda _: (around, around), markdown=markdown)
+    by = given if markdown else replace(given, model="extractive")
+    return render.reply(by, turn, lambda _: (around, around), WORDS)
 
 
 def shown(text: str) -> str:
@@ -104,13 +110,19 @@ def shown(text: str) -> str:
 @pytest.mark.parametrize("payload", HOSTILE)
 def test_foreign_text_makes_no_markup(payload: str, markdown: bool) -> None:
     given = answer((payload, (cited(1, payload),)), (payload, ()), question=payload, query=payload + "x")
-    for html in (html_of(given, markdown=markdown, around=payload), render.asked(payload), render.failed(payload)):
+    place = {"source": payload, "start": 0, "end": len(payload), "page": 2}
+    at = "#at?" + urlencode(place, errors="replace")
+    for html in (
+        html_of(given, markdown=markdown, around=payload),
+        render.asked(payload, WORDS),
+        render.failed(payload, WORDS),
+    ):
         outline = Outline(html)
         assert "\n" not in html and html.startswith("<div ")
         assert outline.open == [] and outline.other == []
         assert outline.tags <= TAGS
         assert {name for name, _ in outline.attributes} <= ATTRIBUTES
-        assert {value for name, value in outline.attributes if name == "href"} <= {"#src-1-1"}
+        assert {value for name, value in outline.attributes if name == "href"} <= {"#src-1-1", at}
         html.encode("utf-8")
 
 
@@ -120,7 +132,7 @@ def test_text_of_documents_and_users_is_shown_literally(payload: str) -> None:
     assert Outline(html).texts["said literal"] == shown(payload) + "1"
     assert Outline(html).texts["passage"] == shown(payload) * 3
     assert Outline(html).texts["mark"] == shown(payload)
-    assert Outline(render.asked(payload)).texts["asked"] == shown(payload)
+    assert Outline(render.asked(payload, WORDS)).texts["asked"] == shown(payload)
 
 
 def test_a_model_may_format() -> None:
@@ -149,7 +161,7 @@ def test_a_citation_stays_wherever_its_sentence_ends(text: str, inside: str) -> 
 
 def test_numbers_in_brackets_that_a_document_wrote_are_no_citations() -> None:
     html = html_of(answer(("As shown [1] before [2].", (cited(1),))))
-    assert html.count("<a ") == 1
+    assert html.count('class="cite"') == 1
     assert Outline(html).texts["said literal"] == "As shown [1] before [2].1"
 
 
@@ -167,7 +179,7 @@ def test_the_part_that_carries_the_claim_stands_out_within_the_quote() -> None:
 
 def test_a_sentence_without_support_carries_a_word_mark() -> None:
     html = html_of(answer(("Known.", (cited(1),)), ("Invented.", ())))
-    assert Outline(html).texts["said literal"] == f"Known.1 Invented. {render.NOT_FOUND}"
+    assert Outline(html).texts["said literal"] == f"Known.1 Invented. {WORDS['unfounded']}"
 
 
 def test_what_was_searched_is_shown_only_where_it_differs() -> None:
@@ -193,19 +205,38 @@ def test_plain_gives_back_what_was_asked_and_said() -> None:
     given = answer(("One <b>.", (cited(1), cited(2))), ("Two.", ()), query="other")
     assert render.plain(html_of(given)) == "One <b>. [1] [2] Two."
     assert render.plain(html_of(given, markdown=True)) == "One <b>. [1] [2] Two."
-    assert render.plain(render.asked("x < y & \n\n **z**")) == "x < y & \n\n **z**"
+    assert render.plain(render.asked("x < y & \n\n **z**", WORDS)) == "x < y & \n\n **z**"
 
 
 def test_plain_is_empty_for_what_is_no_answer() -> None:
-    assert render.plain(render.failed("It is down.")) == render.plain(render.working("Searching")) == ""
+    assert render.plain(render.failed("It is down.", WORDS)) == render.plain(render.working("Searching")) == ""
 
 
 def test_a_stopped_or_broken_reply_keeps_what_was_said() -> None:
-    half = render.reply(answer(("One.", (cited(1),))), 1, lambda _: ("", ""), markdown=False, done=False)
-    for html in (render.stopped(half), render.failed("It went down.", half)):
+    half = render.reply(answer(("One.", (cited(1),))), 1, lambda _: ("", ""), WORDS, done=False)
+    for html in (render.stopped(WORDS, half), render.failed("It went down.", WORDS, half)):
         assert Outline(html).open == []
         assert render.plain(html) == "One. [1]"
         assert "working" not in html
-    assert "It went down." in Outline(render.failed("It went down.", half)).texts["failure"]
-    assert "Stopped." in Outline(render.stopped(half)).texts["note"]
-    assert Outline(render.stopped(render.working("Searching"))).texts["note"] == "Stopped."
+    assert "It went down." in Outline(render.failed("It went down.", WORDS, half)).texts["failure"]
+    assert "Stopped." in Outline(render.stopped(WORDS, half)).texts["note"]
+    assert Outline(render.stopped(WORDS, render.working("Searching"))).texts["note"] == "Stopped."
+
+
+def test_a_badge_counts_the_sentences_that_the_documents_bear_out() -> None:
+    given = answer(("Known.", (cited(1),)), ("Invented.", ()))
+    assert Outline(html_of(given, markdown=True)).texts["badge some"].startswith("1 of 2 sentences supported")
+    assert Outline(html_of(answer(("Known.", (cited(1),))))).texts["support"] == "1 of 1 sentence supported"
+    declined = Answer("q", "q", "No.", True, "No.", 0.1, (), (), "extractive", 0.1)
+    assert Outline(html_of(declined)).texts["badge none"] == "Not in the documents 0.10 s"
+
+
+def test_a_quote_that_the_document_no_longer_has_says_so_and_leads_nowhere() -> None:
+    html = render.reply(answer(("x", (cited(1),))), 1, lambda _: None, WORDS)
+    assert "changed since" in Outline(html).texts["note"]
+    assert 'class="at"' not in html
+
+
+def test_both_languages_have_the_same_words_to_fill_in() -> None:
+    forms = {language: {k: set(re.findall(r"{(\w+)}", v)) for k, v in of.items()} for language, of in ALL_WORDS.items()}
+    assert forms["en"] == forms["zh"]

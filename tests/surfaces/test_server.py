@@ -187,7 +187,8 @@ def ask(under_way: ExitStack, address: str, question: str) -> None:
     """Ask as a tab does, and leave both of its streams open."""
     events = httpx.get(f"{address}/config").json()["dependencies"]
     asked = next(one["id"] for one in events if any(target[1] == "submit" for target in one["targets"]))
-    call = {"data": [question, []], "fn_index": asked, "session_hash": "tab"}
+    picks = {"conversation": "tab", "language": "en"}
+    call = {"data": [question, [], picks], "fn_index": asked, "session_hash": "tab"}
     httpx.post(f"{address}/gradio_api/queue/join", json=call).raise_for_status()
     for path in ("heartbeat/tab", "queue/data?session_hash=tab"):
         stream = under_way.enter_context(httpx.stream("GET", f"{address}/gradio_api/{path}", timeout=60))

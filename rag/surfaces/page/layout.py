@@ -1,5 +1,7 @@
-"""The page: bar, chat, composer and source panel, and what sets them off."""
+"""The page: documents and conversations, chat and composer, source panel, and what sets them off."""
 
+import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -7,80 +9,76 @@ from typing import Any
 import gradio as gr
 from fastapi import FastAPI
 
+from rag.conversations import Conversations
 from rag.engine import Rag
-from rag.errors import RagError
-from rag.surfaces.page import render
-from rag.surfaces.page.talk import ASK, Talk
+from rag.surfaces.page.desk import add_routes
+from rag.surfaces.page.talk import Talk
+from rag.surfaces.page.words import WORDS
 
 HERE = Path(__file__).parent
 PARTS: dict[str, Any] = tomllib.loads((HERE / "page.toml").read_text("utf-8"))
+HTML = dict(re.findall(r"<!-- (\w+) -->\n(.*?)(?=<!-- |\Z)", (HERE / "parts.html").read_text("utf-8"), re.DOTALL))
+STYLES = ("colours.css", "page.css", "shelf.css")
+SCRIPTS = ("page.js", "source.js", "shelf.js")
 CONCURRENT_ANSWERS = 4  # over all open pages; further questions wait their turn
+
+_RELAY = "window.page.relay(trigger)  // 'submit' and 'select'"  # page.js sends questions and openings through it
+_PICKS = "(...given) => [...given.slice(0, -1), window.page.picks()]"
+_SETTLED = "() => window.page.settled()"
 
 
 def mount(app: FastAPI, rag: Rag) -> None:
     """Put the page at "/" of the app; routes added later would not be reached."""
-    style, script = ((HERE / name).read_text("utf-8") for name in ("page.css", "page.js"))
+    saved = Conversations(rag.settings.data_dir)
+    add_routes(app, rag, saved)
+    i18n = gr.I18n(**WORDS, **{"zh-CN": WORDS["zh"]})
+    colours, *styles = ((HERE / name).read_text("utf-8") for name in STYLES)
+    style = f"{colours}\n:root:root {{ {' '.join(styles)} }}"  # nested, they outweigh Gradio's own rules
+    scripts = "\n".join((HERE / name).read_text("utf-8") for name in SCRIPTS)
+    told = json.dumps({"words": WORDS, "limitMb": rag.settings.max_file_mb}).replace("<", "\\u003c")
+    head = f"{PARTS['icon']}<style>{style}</style><script>window.given = {told};\n{scripts}</script>"
     theme = gr.Theme.load(str(HERE / "theme.json"))  # neutral greys, one accent, system fonts
-    head = f"{PARTS['icon']}<script>{script}</script>"
-    gr.mount_gradio_app(app, page(rag), theme=theme, css=style, head=head, **PARTS["mount"])
+    gr.mount_gradio_app(app, page(rag, saved, i18n), theme=theme, head=head, i18n=i18n, **PARTS["mount"])
 
 
-def page(rag: Rag) -> gr.Blocks:
+def page(rag: Rag, saved: Conversations, i18n: gr.I18n) -> gr.Blocks:
     """The page, not yet served."""
-    made = _made(rag)
-    with gr.Blocks(title=PARTS["title"], **PARTS["blocks"]) as blocks:
-        with gr.Row(elem_id="bar"):
-            gr.HTML(lambda: _heading(rag, made), elem_id="heading", padding=False)
-            fresh = gr.Button(**PARTS["fresh"])
+    with gr.Blocks(title=WORDS["en"]["title"], **PARTS["blocks"]) as blocks:
+        _part("places")
         with gr.Row(elem_id="desk"):
+            _part("left")
             with gr.Column(elem_id="talk", min_width=0):
-                starters = [{"text": question} for question in rag.starters()]
-                chat = gr.Chatbot(height=None, examples=starters, **PARTS["chat"])
-                box = gr.Textbox(submit_btn=ASK, **PARTS["box"])
-            with gr.Column(elem_id="side", min_width=0):
-                gr.HTML(lambda: _panel(rag), elem_id="panel", padding=False)
-        _wire(Talk(rag), chat, box, fresh)
-        blocks.load(lambda: _tell_of_repairs(rag), api_visibility="private", show_progress="hidden")
+                chat = gr.Chatbot(height=None, label=i18n("conversation"), **PARTS["chat"])
+                words = {"label": i18n("question_label"), "placeholder": i18n("ask_about"), "submit_btn": i18n("ask")}
+                box = gr.Textbox(**words, **PARTS["box"])
+                _part("tools")
+            _part("side")
+        relay = gr.HTML("", js_on_load=_RELAY, elem_id="relay", visible="hidden")
+        _wire(Talk(rag, saved, i18n), chat, box, relay)
+        blocks.load(lambda: _tell_of_repairs(rag), **PARTS["quiet"])
     return blocks.queue(default_concurrency_limit=CONCURRENT_ANSWERS, max_size=64)
 
 
-def _wire(talk: Talk, chat: gr.Chatbot, box: gr.Textbox, fresh: gr.Button) -> None:
-    """What happens on Enter, on a starter, on retry, on stop and on a new chat."""
-    both: dict[str, Any] = {"outputs": [box, chat], "api_visibility": "private", "show_progress": "hidden"}
+def _part(name: str) -> gr.HTML:
+    return gr.HTML(HTML[name], elem_id=name, padding=False)
+
+
+def _wire(talk: Talk, chat: gr.Chatbot, box: gr.Textbox, relay: gr.HTML) -> None:
+    """What happens on Enter, on a question that the page offers, on stop, and when a conversation is opened."""
+    picks = gr.JSON(visible=False)
+    both: dict[str, Any] = {"outputs": [box, chat], **PARTS["quiet"]}
     slow = both | {"trigger_mode": "once", "concurrency_id": "answers", "concurrency_limit": CONCURRENT_ANSWERS}
     running = [
-        box.submit(talk.ask, [box, chat], **slow),
-        chat.example_select(talk.start, [chat], **slow),
-        chat.retry(talk.again, [chat], **slow),
+        box.submit(talk.ask, [box, chat, picks], js=_PICKS, **slow),
+        relay.submit(talk.send, [chat], **slow),
     ]
-    box.stop(talk.stop, [chat], queue=False, cancels=running, **both)
-    fresh.click(talk.forget, None, queue=False, cancels=running, js="() => { closePanel(); }", **both)
-
-
-def _made(rag: Rag) -> str:
-    if rag.model == "extractive":
-        return "No LLM configured: answers are quoted from the documents."
-    return f"Answers by {rag.model}, checked against the documents."
-
-
-def _heading(rag: Rag, made: str) -> str:
-    try:
-        count = len(rag.documents())
-        state = "1 document." if count == 1 else f"{count} documents."
-    except RagError as error:
-        state = str(error)
-    return f"<h1>{PARTS['title']}</h1><p>{render.escape(f'{made} {state}')}</p>"
+    for event in running:
+        event.then(None, js=_SETTLED)
+    stopping = {"queue": False, "cancels": running} | both
+    box.stop(talk.stop, [chat, picks], js=_PICKS, **stopping).then(None, js=_SETTLED)
+    relay.select(talk.open, None, **stopping).then(None, js=_SETTLED)
 
 
 def _tell_of_repairs(rag: Rag) -> None:
     if rag.repairs():  # whoever opens the page first is told
-        gr.Info("The index was damaged and has been put right from the documents.", title="Index", duration=20)
-
-
-def _panel(rag: Rag) -> str:
-    try:
-        listed = [(render.escape(one.title), render.escape(one.source)) for one in rag.documents()]
-    except RagError:  # the heading says so
-        listed = []
-    lines = (PARTS["document"].format(title=title, source=source) for title, source in listed)
-    return str(PARTS["panel"].format(documents="".join(lines)))
+        gr.Info(WORDS["en"]["repaired"], duration=20)

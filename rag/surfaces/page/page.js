@@ -1,106 +1,204 @@
-// Citations open their passage in the panel; copying gives text, not HTML. Everything shown here was made and escaped
-// by render.py and cleaned by Gradio; nodes are cloned, never parsed from strings.
-(() => {
-  let origin = null; // the citation that was chosen, to give the focus back to
+// What all parts of the page share, and the chat: what is asked, the actions of each answer, what a screen reader hears.
+// Text from elsewhere becomes text nodes, never markup. Messages were made and escaped by render.py and cleaned by Gradio.
+window.page = (() => {
+  const language = navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
+  const words = window.given.words[language];
+  const state = { conversation: "", model: "", turn: null, trigger: null };
 
-  const parts = () => {
-    const panel = document.querySelector("#panel aside");
-    const find = (name) => panel.querySelector(name);
-    return { numbers: find(".numbers"), opened: find(".opened"), closed: find(".closed") };
+  const find = (selector, within = document) => within.querySelector(selector);
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const say = (name, values = {}) => words[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+  const make = (tag, properties = {}, ...children) => {
+    const element = Object.assign(document.createElement(tag), properties);
+    element.append(...children);
+    return element;
+  };
+  const button = (name, word, work) => { // an icon, by its class, with its words for those who cannot see it
+    const made = make("button", { type: "button", className: `act ${name}`, title: words[word] }, make("span", {}, words[word]));
+    made.onclick = work;
+    return made;
   };
 
-  const show = (isOpen) => {
-    const { numbers, opened, closed } = parts();
-    numbers.hidden = opened.hidden = !isOpen;
-    closed.hidden = isOpen;
-    document.querySelectorAll("a.cite.chosen").forEach((link) => link.classList.remove("chosen"));
+  const call = async (method, path, body) => {
+    const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+    let response;
+    try {
+      response = await fetch(`/page/${path}`, { method, ...sent });
+    } catch {
+      throw new Error(words.offline);
+    }
+    if (response.status === 401) location.reload();
+    const given = await response.json().catch(() => null);
+    if (!response.ok) throw new Error(given?.error?.message ?? words.no_such_place);
+    return given;
   };
+  const query = (values) => new URLSearchParams(values).toString();
+  const tell = (text) => { const live = find("#tools .live"); if (live) live.textContent = text; };
+  const trying = async (work) => { try { return await work(); } catch (error) { await confirm(error.message, null); } };
 
-  const choose = (id) => {
-    document.querySelectorAll('a[href^="#src-"]').forEach((link) => {
-      const isChosen = link.getAttribute("href") === "#" + id;
-      link.classList.toggle("chosen", isChosen);
-      if (link.closest("#panel")) link.setAttribute("aria-current", isChosen ? "true" : "false");
-    });
-  };
-
-  const fill = (source) => {
-    const { numbers, opened } = parts();
-    const links = [...source.parentElement.children].map((one) => {
-      const link = document.createElement("a");
-      link.href = "#" + one.id;
-      link.className = "cite";
-      link.textContent = one.id.split("-").pop();
-      return link;
-    });
-    const close = document.createElement("button");
-    close.type = "button";
-    close.className = "close";
-    close.textContent = "Close";
-    const word = document.createElement("span");
-    word.textContent = "Source";
-    numbers.replaceChildren(word, ...links, close);
-    const copy = source.cloneNode(true);
-    copy.removeAttribute("id");
-    opened.replaceChildren(...copy.childNodes);
-  };
-
-  const open = (link) => {
-    const id = link.getAttribute("href").slice(1);
-    const source = document.getElementById(id);
-    if (!source) return;
-    if (!link.closest("#panel")) origin = link;
-    fill(source);
-    show(true);
-    choose(id);
-    const { opened } = parts();
-    opened.focus({ preventScroll: true });
-    const mark = opened.querySelector("mark");
-    document.querySelector("#side").scrollTop = 0; // the title stays in sight where there is room for it
-    if (mark.getBoundingClientRect().bottom > innerHeight) mark.scrollIntoView({ block: "center", behavior: "instant" });
-    if (origin) origin.scrollIntoView({ block: "nearest", behavior: "instant" }); // the chat may have become lower
-  };
-
-  const close = () => {
-    show(false);
-    if (origin && origin.isConnected) origin.focus();
-    origin = null;
-  };
-  window.closePanel = () => { if (document.querySelector("#panel aside")) show(false); };
-
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest('a[href^="#src-"]');
-    if (link) {
-      event.preventDefault();
-      open(link);
-    } else if (event.target.closest("#panel .close")) close();
-  }, true);
-  document.addEventListener("focusin", (event) => { // on a phone there is no room for both
-    if (event.target.matches("#box textarea") && matchMedia("(max-width: 900px)").matches) show(false);
-  });
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && event.target.closest("#panel")) close();
+  // A question to the user: true, or what was put into the form; null when it was cancelled
+  const confirm = (text, yes, ...fields) => new Promise((done) => {
+    const form = make("form", { method: "dialog" }, make("p", {}, text), ...fields);
+    const cancel = make("button", { type: "button", className: "plain" }, words[yes ? "cancel" : "close"]);
+    const row = make("div", { className: "row" }, cancel);
+    if (yes) row.append(make("button", { className: "strong" }, yes));
+    form.append(row);
+    const dialog = make("dialog", { ariaLabel: text }, form);
+    let answer = null;
+    cancel.onclick = () => dialog.close();
+    form.onsubmit = () => { answer = yes ? new FormData(form) : null; };
+    dialog.onclose = () => { dialog.remove(); done(answer); };
+    document.body.append(dialog);
+    dialog.showModal();
   });
 
-  // Gradio labels each message with its source, which here is HTML; a screen reader gets one word instead.
-  const label = (message) => {
-    const word = message.dataset.testid === "user" ? "Question" : "Answer";
-    if (message.getAttribute("aria-label") !== word) message.setAttribute("aria-label", word);
+  // --- Asking ---
+  const box = () => find("#box textarea");
+  const isBusy = () => !!find("#box .stop-button");
+  const anew = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (one) => one.toString(16).padStart(2, "0")).join("");
+  const picks = () => ({
+    conversation: state.conversation, language, model: state.model, sources: page.sources(), turn: state.turn,
+  });
+  const ask = (question, turn = null) => { if (!isBusy()) state.trigger("submit", { ...picks(), question, turn }); };
+  const open = (conversation) => {
+    state.conversation = conversation;
+    edit(null);
+    page.closeSource();
+    state.trigger("select", picks());
+    place("talk");
   };
-  new MutationObserver(() => document.querySelectorAll("#chat [data-testid][aria-label]").forEach(label)).observe(
-    document.documentElement, { subtree: true, childList: true, attributes: true, attributeFilter: ["aria-label"] });
+  const edit = (turn, text = "") => {
+    state.turn = turn;
+    const line = find("#tools .editing");
+    line.hidden = turn === null;
+    if (turn === null) return;
+    find("span", line).textContent = say("editing", { turn });
+    const field = box();
+    field.value = text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.focus();
+  };
+  const settled = () => {
+    edit(null);
+    const asked = all("#chat .asked").length > 0;
+    history.replaceState(null, "", asked ? `/?c=${state.conversation}` : "/");
+    page.listTalks();
+  };
+  const relay = (trigger) => { state.trigger = trigger; dress(); };
+  const start = () => { // once all parts have been drawn
+    const named = new URLSearchParams(location.search).get("c");
+    state.conversation = named && /^[\w-]{1,64}$/.test(named) ? named : anew();
+    if (named) open(state.conversation);
+    page.listTalks();
+    page.listFiles();
+    page.models();
+    if (location.hash.startsWith("#at?")) page.openAt(location.hash);
+  };
 
-  // Gradio copies a message's source, which here is HTML: what reaches the clipboard is what is read.
-  const text = (html) => {
-    const said = new DOMParser().parseFromString(html, "text/html").querySelector(".asked, .said, .failure, .note");
-    if (!said) return html;
-    said.querySelectorAll("a.cite").forEach((link) => link.replaceWith(` [${link.textContent}]`));
-    said.querySelectorAll("p, li, tr, pre, h1, h2, h3, h4, h5, h6, br").forEach((block) => block.after("\n"));
-    said.querySelectorAll("td, th").forEach((cell) => cell.after("\t"));
+  // --- One place at a time, on a phone ---
+  const place = (name) => {
+    document.body.dataset.place = name;
+    all(".places button").forEach((one) => one.setAttribute("aria-current", one.dataset.place === name));
+  };
+
+  // --- The actions of an answer ---
+  const turnOf = (element) => {
+    const row = element.closest("#chat .message-row");
+    const rows = all("#chat .message-row");
+    return rows.slice(0, rows.indexOf(row) + 1).filter((one) => find(".asked", one)).length;
+  };
+  const questionOf = (turn) => all("#chat .asked")[turn - 1].textContent;
+  const textOf = (reply) => {
+    const said = find(".said, .failure, .note", reply)?.cloneNode(true);
+    if (!said) return "";
+    all("a.cite", said).forEach((link) => link.replaceWith(` [${link.textContent}]`));
+    all("p, li, tr, pre, h1, h2, h3, h4, h5, h6, br", said).forEach((block) => block.after("\n"));
+    all("td, th", said).forEach((cell) => cell.after("\t"));
     return said.textContent.trim();
   };
-  if (navigator.clipboard) {
-    const write = navigator.clipboard.writeText.bind(navigator.clipboard);
-    navigator.clipboard.writeText = (value) => write(/^<div class="(asked|reply)/.test(value) ? text(value) : value);
-  }
+  const copy = async (text) => {
+    if (navigator.clipboard) await navigator.clipboard.writeText(text);
+    else { // off loopback without https, browsers offer only this
+      const field = make("textarea", { value: text });
+      document.body.append(field);
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+    }
+    tell(words.copied);
+  };
+  const judge = async (pressed, turn, liked) => {
+    const buttons = all(".act.good, .act.bad", pressed.parentElement);
+    const send = async (value, reason) => {
+      await call("POST", `conversations/${state.conversation}/feedback`, { turn, liked: value, reason });
+      buttons.forEach((one) => one.classList.toggle("on", value !== null && one.classList.contains(value ? "good" : "bad")));
+    };
+    if (pressed.classList.contains("on")) return send(null, "");
+    const kind = liked ? "good" : "bad";
+    await send(liked, "");
+    const reasons = words[`reasons_${kind}`].split("|").map((text) =>
+      make("label", {}, make("input", { type: "checkbox", name: "reason", value: text }), text));
+    const own = make("textarea", { name: "reason", rows: 3, maxLength: 1000, placeholder: words.reason, ariaLabel: words.reason });
+    const given = await confirm(words[`why_${kind}`], words.send, ...reasons, own);
+    if (given) await send(liked, given.getAll("reason").filter((text) => text.trim()).join("; "));
+    tell(words.thanks);
+  };
+  const fetchFile = (path) => make("a", { href: `/page/conversations/${state.conversation}/${path}`, download: "" }).click();
+  const actions = {
+    copy: (pressed) => copy(textOf(pressed.closest(".reply"))),
+    retry: (_, turn) => ask(questionOf(turn), turn),
+    edit: (_, turn) => edit(turn, questionOf(turn)),
+    change: (pressed, turn) => edit(turn, find(".query", pressed.closest(".searched")).textContent),
+    good: (pressed, turn) => judge(pressed, turn, true),
+    bad: (pressed, turn) => judge(pressed, turn, false),
+    markdown: (_, turn) => fetchFile(`markdown?turn=${turn}`),
+    receipt: (_, turn) => fetchFile(`receipt?turn=${turn}`),
+  };
+  document.addEventListener("click", (event) => {
+    const pressed = event.target.closest("#chat .act, #chat .ask, .places button, #tools .cancel");
+    if (!pressed) return;
+    if (pressed.matches(".places button")) place(pressed.dataset.place);
+    else if (pressed.matches(".cancel")) edit(null);
+    else if (pressed.matches(".ask")) ask(pressed.textContent);
+    else trying(() => actions[[...pressed.classList].find((name) => name in actions)](pressed, turnOf(pressed)));
+  });
+
+  // --- What is put into words and kept in order while Gradio draws ---
+  let heard = "", started = false;
+  const dress = () => {
+    const parts = ["#box textarea", "#left .list", "#tools select", "#side .opened"];
+    if (!started && state.trigger && parts.every((one) => find(one))) { started = true; start(); }
+    document.documentElement.lang = language;
+    const put = { word: "textContent", title: "title", label: "ariaLabel", hint: "placeholder" };
+    for (const [kind, property] of Object.entries(put)) {
+      all(`[data-${kind}]`).forEach((one) => { one[property] = words[one.dataset[kind]]; one.removeAttribute(`data-${kind}`); });
+    }
+    all("#chat [data-testid][aria-label]").forEach((message) => { // else it is read out as HTML
+      const word = words[message.dataset.testid === "user" ? "question" : "answer"];
+      if (message.getAttribute("aria-label") !== word) message.setAttribute("aria-label", word);
+    });
+    all("#chat [aria-live=polite]").forEach((log) => log.setAttribute("aria-live", "off")); // it would be read anew each time
+    const welcome = find("#chat .welcome:empty");
+    if (welcome) greet(welcome);
+    document.body.classList.toggle("busy", isBusy());
+    hear();
+  };
+  const greet = async (welcome) => {
+    welcome.append(make("h2", {}, words.welcome));
+    const starters = await call("GET", "starters").catch(() => []);
+    welcome.append(...starters.map((text) => make("button", { type: "button", className: "ask" }, text)));
+  };
+  const hear = () => { // each sentence once, as it comes
+    const last = all("#chat .reply").at(-1);
+    const text = last && isBusy() ? textOf(last) || last.textContent : "";
+    if (!text || text === heard) return;
+    tell(text.startsWith(heard) ? text.slice(heard.length) : text);
+    heard = text;
+  };
+  let due = 0;
+  const watched = { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ["aria-label"] };
+  new MutationObserver(() => { due ||= requestAnimationFrame(() => { due = 0; dress(); }); })
+    .observe(document.documentElement, watched);
+
+  return { words, say, make, find, all, button, call, query, confirm, trying, tell, state, picks, ask, open, anew, settled, relay, place };
 })();

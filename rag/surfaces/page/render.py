@@ -3,21 +3,24 @@
 Knows the types of an answer and nothing of Gradio or of the web. Gradio's chat reads messages as Markdown with HTML,
 where a document could draw a form, fetch a picture or cover the page. One line that begins with `<div ` is an HTML
 block to Markdown and stays as it is, and an entity is never markup; so foreign text is shown, and does nothing.
+What buttons and links do is in page.js, which knows them by their class.
 """
 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from html import unescape
+from urllib.parse import urlencode
 
 from rag.answering.types import Answer, Citation, Sentence
 from rag.documents.types import Span
 from rag.retrieval.types import Hit
 from rag.surfaces.page.markdown import CLOSE, OPEN, UNSUPPORTED, markdown_html
 from rag.surfaces.page.markdown import escape as escape
+from rag.surfaces.page.words import Words
 
-NOT_FOUND = "not found in the documents"
+Around = Callable[[Citation], tuple[str, str] | None]
 
-_MORE = '<p class="working">Reading on &#8230;</p>'
+_MORE = '<p class="working">'
 _MARKS = re.compile(r"(?:[ \u00a0]?\[\d+\])+")  # what the answer writes after a cited sentence: " [1][2]"
 _PLAIN = (  # what markup becomes in plain text; every "<" is markup, as those of foreign text are entities
     (re.compile(r'<span class="unfounded">.*?</span>'), ""),
@@ -27,63 +30,55 @@ _PLAIN = (  # what markup becomes in plain text; every "<" is markup, as those o
     (re.compile(r"<[^>]*>"), ""),
 )
 _SENTINEL = re.compile(f" ?{OPEN}([0-9]+|{UNSUPPORTED}){CLOSE}")
+_ON_ANSWER = ("copy", "retry", "good", "bad", "markdown", "receipt")  # classes, and names of words
 
 
-def asked(question: str) -> str:
+def asked(question: str, words: Words) -> str:
     """The user's message, shown literally."""
-    return f'<div class="asked">{escape(question)}</div>'
+    return f'<div class="question"><div class="asked">{escape(question)}</div>{_buttons(("edit",), words)}</div>'
 
 
-def working(words: str) -> str:
+def working(told: str) -> str:
     """A reply that has nothing to show yet but what is being done."""
-    return f'<div class="reply"><p class="working">{escape(words)}</p></div>'
+    return f'<div class="reply"><p class="working">{escape(told)}</p></div>'
 
 
-def failed(message: str, shown: str = "") -> str:
+def failed(message: str, words: Words, shown: str = "") -> str:
     """A reply that says what went wrong, under what was said before, if anything was."""
-    line = f'<p class="label">No answer could be made</p><p class="failure">{escape(message)}</p>'
-    return _ended(shown, line, "reply failed")
+    line = f'<p class="label">{escape(words["failed"])}</p><p class="failure">{escape(message)}</p>'
+    return _ended(shown, line, words, "reply failed")
 
 
-def stopped(shown: str) -> str:
+def stopped(words: Words, shown: str = "") -> str:
     """The same reply, ended where the user stopped it."""
-    return _ended(shown, '<p class="note">Stopped.</p>', "reply")
+    return _ended(shown, f'<p class="note">{escape(words["stopped" if shown else "interrupted"])}</p>', words, "reply")
 
 
 def reply(
-    answer: Answer, turn: int, passage: Callable[[Citation], tuple[str, str]], *, markdown: bool, done: bool = True
+    answer: Answer,
+    turn: int,
+    around: Around,
+    words: Words,
+    *,
+    done: bool = True,
+    liked: bool | None = None,
+    note: str = "",
 ) -> str:
-    """The answer, with what was searched where that differs from the question, and the passages behind its citations.
+    """The answer: its sentences, and the passages they cite; once done, how many are borne out, and what can be done.
 
     :param turn: number of this question in the conversation; it keeps anchors apart: `#src-<turn>-<n>`.
-    :param passage: what stands before and after a citation's quote in its document.
-    :param markdown: whether a model wrote the text; text of documents is shown literally.
+    :param around: what stands before and after a citation's quote in its document; None where that has changed.
+    :param note: what else the reader is to know.
     """
+    said = _searched(answer, words) + _said(answer, turn, words)
+    if done:
+        ended = _badge(answer, words) + _buttons(_ON_ANSWER, words, liked) + _further(answer.suggestions, words)
+        said += _notes(answer, note, words) + ended
+    else:
+        said += f"{_MORE}{escape(words['reading_on'])}</p>"
+    cards = "".join(_quoted(citation, turn, around(citation), words) for citation in answer.citations)
     kind = "reply declined" if answer.abstained else "reply"
-    untold = answer.abstained and answer.reason and answer.reason not in answer.text
-    told = (answer.reason if untold else "", answer.note)
-    note = "".join(f'<p class="note">{escape(one)}</p>' for one in told if one)
-    cards = "".join(_quoted(citation, turn, *passage(citation)) for citation in answer.citations)
-    near = "".join(map(_near, answer.nearest))
-    note += f'<details class="near"><summary>The nearest passages</summary>{near}</details>' if near else ""
-    sources = f'<div class="sources">{cards}</div>' if cards else ""
-    said = _searched(answer) + _said(answer, turn, markdown) + note + ("" if done else _MORE)
-    return f'<div class="{kind}">{said}{sources}</div>'
-
-
-def _quoted(citation: Citation, turn: int, before: str, after: str) -> str:
-    """A cited passage for the panel, the quote marked within what stands around it."""
-    passage = f"{escape(before)}<mark>{_quote(citation)}</mark>{escape(after)}"
-    page = f"page {citation.page}" if citation.page is not None else ""
-    place = " · ".join(part for part in (citation.section, page, citation.source) if part)
-    head = f'<h3 class="title">{escape(citation.title)}</h3><p class="place">{escape(place)}</p>'
-    return f'<section class="source" id="src-{turn}-{citation.number}">{head}<p class="passage">{passage}</p></section>'
-
-
-def _near(hit: Hit) -> str:
-    """One passage that does not answer."""
-    place = " · ".join(part for part in (hit.title, hit.section, hit.source) if part)
-    return f'<p class="place">{escape(place)}</p><p>{escape(hit.text)}</p>'
+    return f'<div class="{kind}">{said}<div class="sources">{cards}</div></div>'
 
 
 def plain(shown: str) -> str:
@@ -94,15 +89,79 @@ def plain(shown: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", unescape(said)).strip()
 
 
-def _ended(shown: str, last: str, kind: str) -> str:
-    begun = shown.replace(_MORE, "").removesuffix("</div>") if 'class="said' in shown else f'<div class="{kind}">'
-    return f"{begun}{last}</div>"
+def _ended(shown: str, last: str, words: Words, kind: str) -> str:
+    begun, more, rest = shown.partition(_MORE)
+    if not more:
+        return f'<div class="{kind}">{last}{_buttons(("retry",), words)}</div>'
+    return f"{begun}{last}{_buttons(('copy', 'retry'), words)}{rest.partition('</p>')[2]}"
 
 
-def _searched(answer: Answer) -> str:
+def _buttons(names: Sequence[str], words: Words, liked: bool | None = None) -> str:
+    """One row of actions; the class says what each does, and its words stand in it for those who cannot see icons."""
+    on = {"good": liked is True, "bad": liked is False}
+    made = (
+        f'<button type="button" class="act {name}{" on" if on.get(name) else ""}" title="{escape(words[name])}">'
+        f"<span>{escape(words[name])}</span></button>"
+        for name in names
+    )
+    return f'<div class="actions">{"".join(made)}</div>'
+
+
+def _notes(answer: Answer, note: str, words: Words) -> str:
+    """Why nothing was said, what went wrong, and the passages that came nearest."""
+    untold = answer.reason if answer.abstained and answer.reason not in answer.text else ""
+    notes = "".join(f'<p class="note">{escape(one)}</p>' for one in (untold, answer.note, note) if one)
+    near = "".join(map(_near, answer.nearest))
+    head = f"<summary>{escape(words['nearest'])}</summary>"
+    return notes + (f'<details class="near">{head}{near}</details>' if near else "")
+
+
+def _further(suggestions: Sequence[str], words: Words) -> str:
+    asks = "".join(f'<button type="button" class="ask">{escape(one)}</button>' for one in suggestions)
+    return f'<div class="further"><p class="label">{escape(words["further"])}</p>{asks}</div>' if asks else ""
+
+
+def _badge(answer: Answer, words: Words) -> str:
+    """How many sentences the documents bear out, what wrote them, and how long it took."""
+    count, borne_out = len(answer.sentences), sum(sentence.supported for sentence in answer.sentences)
+    if not (count or answer.abstained):
+        return ""  # small talk
+    form = "declined" if answer.abstained else "supported_one" if count == borne_out == 1 else "supported"
+    kind = "none" if not borne_out else "all" if borne_out == count else "some"
+    took = words["seconds"].format(seconds=f"{answer.seconds:.{2 if answer.seconds < 1 else 1}f}")
+    by = words["by_model"].format(model=answer.model) if answer.model != "extractive" else ""
+    rest = "".join(f" <span>{escape(one)}</span>" for one in (by, took) if one)
+    told = escape(words[form].format(supported=borne_out, all=count))
+    return f'<p class="badge {kind}"><span class="support">{told}</span>{rest}</p>'
+
+
+def _quoted(citation: Citation, turn: int, around: tuple[str, str] | None, words: Words) -> str:
+    """A cited passage for the panel, the quote marked within what stands around it."""
+    before, after = around or ("", "")
+    passage = f"{escape(before)}<mark>{_quote(citation)}</mark>{escape(after)}"
+    page = words["page"].format(page=citation.page) if citation.page is not None else ""
+    place = " · ".join(part for part in (citation.section, page, citation.source) if part)
+    head = f'<h3 class="title">{escape(citation.title)}</h3><p class="place">{escape(place)}</p>'
+    changed = "" if around else f'<p class="note">{escape(words["changed"])}</p>'
+    span = {"source": citation.source, "start": citation.start, "end": citation.end, "page": citation.page or ""}
+    at = f'<a class="at" href="#at?{escape(urlencode(span, errors="replace"))}">{escape(words["whole"])}</a>'
+    body = f'{head}{changed}<p class="passage">{passage}</p>{at if around else ""}'
+    return f'<section class="source" id="src-{turn}-{citation.number}">{body}</section>'
+
+
+def _near(hit: Hit) -> str:
+    """One passage that does not answer."""
+    place = " · ".join(part for part in (hit.title, hit.section, hit.source) if part)
+    return f'<p class="place">{escape(place)}</p><p>{escape(hit.text)}</p>'
+
+
+def _searched(answer: Answer, words: Words) -> str:
+    """What was searched, where that is not what was asked, and a way to search something else."""
     if answer.query.split() == answer.question.split():
         return ""
-    return f'<p class="searched">Searched for: <span class="query">{escape(answer.query)}</span></p>'
+    change = f'<button type="button" class="act change"><span>{escape(words["change"])}</span></button>'
+    query = f'<span class="query">{escape(answer.query)}</span>'
+    return f'<p class="searched">{escape(words["searched"])} {query}{change}</p>'
 
 
 def _quote(citation: Citation) -> str:
@@ -113,15 +172,17 @@ def _quote(citation: Citation) -> str:
     return f"{escape(quote[:start])}<b>{escape(quote[start:end])}</b>{escape(quote[end:])}"
 
 
-def _said(answer: Answer, turn: int, markdown: bool) -> str:
-    links = {citation.number: _link(citation, turn) for citation in answer.citations}
+def _said(answer: Answer, turn: int, words: Words) -> str:
+    """The sentences with their marks: a model's with its Markdown, those of the documents literally."""
+    links = {str(citation.number): _link(citation, turn) for citation in answer.citations}
+    links[UNSUPPORTED] = f' <span class="unfounded">{escape(words["unfounded"])}</span>'
     pieces = list(_pieces(answer.text, answer.sentences))
-    if markdown and answer.sentences:
-        marked = _SENTINEL.sub(lambda found: _mark(found[1], links), markdown_html(pieces))
+    if answer.model != "extractive" and answer.sentences:
+        marked = _SENTINEL.sub(lambda found: links.get(found[1], ""), markdown_html(pieces))
         return f'<div class="said written">{marked}</div>'
     values = {sentence.text: sentence.value for sentence in answer.sentences}
     html = "".join(
-        _literal(text, values.get(text)) + "".join(_mark(mark, links) for mark in marks) for text, marks in pieces
+        _literal(text, values.get(text)) + "".join(links.get(mark, "") for mark in marks) for text, marks in pieces
     )
     return f'<div class="said literal"><p>{html}</p></div>'
 
@@ -148,10 +209,6 @@ def _pieces(text: str, sentences: Sequence[Sentence]) -> Iterator[tuple[str, tup
         cursor = written.end() if written else sentence.end
     if rest := text[cursor:]:
         yield rest, ()
-
-
-def _mark(mark: str, links: dict[int, str]) -> str:
-    return f' <span class="unfounded">{NOT_FOUND}</span>' if mark == UNSUPPORTED else links.get(int(mark), "")
 
 
 def _link(citation: Citation, turn: int) -> str:

@@ -1,55 +1,94 @@
-"""`respond`: a question becomes replies that grow sentence by sentence, as HTML."""
+"""`respond`: a question becomes replies that grow sentence by sentence, as HTML; what was saved becomes them again."""
 
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 
 from rag.answering.types import Answer, Citation, Done, Retrieved, Said, Searching, Sentence, Turn
+from rag.conversations import Conversations
 from rag.engine import Rag
 from rag.errors import RagError
 from rag.retrieval.types import Hit
 from rag.surfaces.page import render
+from rag.surfaces.page.words import Words
 
 logger = logging.getLogger(__name__)
 
-UNEXPECTED = "Something went wrong here, and no answer was made. The server's log says what; please try again."
+CONTEXT_CHARS = 400  # shown around a quote that was saved
 
 
-def respond(rag: Rag, message: str, history: Sequence[Turn], turn: int = 1) -> Generator[str, None, None]:
-    """The reply to question number `turn` as it grows, each time whole; what goes wrong is said in it."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question on its way: who asks it, where, of what, and in which language the page speaks."""
+
+    question: str
+    turn: int  # its number in the conversation, from 1
+    history: Sequence[Turn]
+    conversation: str
+    user: str
+    sources: tuple[str, ...] | None  # the documents to ask; None for all
+    words: Words
+
+
+def respond(rag: Rag, saved: Conversations, asked: Asked) -> Generator[str, None, None]:
+    """The reply as it grows, each time whole; what goes wrong is said in it. The answer is saved once it is whole."""
     shown = ""
     try:
-        for shown in _grow(rag, message, history, turn):
+        unsaved = _told(partial(saved.ask, asked.user, asked.conversation, asked.turn, asked.question))
+        for shown in _grow(rag, saved, asked, unsaved):
             yield shown
     except (RagError, ValueError) as error:
         message = str(error)
-        yield render.failed(message[:1].upper() + message[1:], shown)
+        yield render.failed(message[:1].upper() + message[1:], asked.words, shown)
     except Exception:  # a bug of ours, whatever it is: the log gets it, and the reader a line
         logger.exception("The page could not answer")
-        yield render.failed(UNEXPECTED, shown)
+        yield render.failed(asked.words["unexpected"], asked.words, shown)
 
 
-def _grow(rag: Rag, message: str, history: Sequence[Turn], turn: int) -> Iterator[str]:
+def restored(rag: Rag, saved: Conversations, user: str, conversation: str, words: Words) -> list[tuple[str, str]]:
+    """The questions and replies of a saved conversation, with their sources as far as the documents still hold them."""
+    shown = []
+    for turn in saved.turns(user, conversation):
+        reply = render.stopped(words)
+        if turn.answer is not None:
+            reply = render.reply(turn.answer, turn.position, partial(_still, rag), words, liked=turn.liked)
+        shown.append((render.asked(turn.question, words), reply))
+    return shown
+
+
+def _grow(rag: Rag, saved: Conversations, asked: Asked, unsaved: str) -> Iterator[str]:
+    words, query = asked.words, asked.question
+    hits: tuple[Hit, ...] = ()
     said: list[Sentence] = []
-    yield render.working("Searching the documents …")
-    with closing(rag.stream(message, history=list(history))) as events:
+    yield render.working(words["searching"])
+    with closing(rag.stream(asked.question, history=list(asked.history), sources=asked.sources)) as events:
         for event in events:
             match event:
                 case Searching(query):
-                    yield render.working("Searching the documents …")
+                    yield render.working(words["searching"])
                 case Retrieved(hits):
-                    yield render.working("Reading what was found …")
+                    yield render.working(words["reading"])
                 case Said(sentence, so_far):
                     said.append(sentence)
-                    partly = Answer(message, query, so_far, False, "", 0, tuple(said), hits, rag.model, 0)
-                    yield _shown(partly, turn, done=False)
+                    partly = Answer(asked.question, query, so_far, False, "", 0, tuple(said), hits, rag.model, 0)
+                    yield render.reply(partly, asked.turn, partial(_around, hits), words, done=False)
                 case Done(answer):
-                    yield _shown(answer, turn, done=True)
+                    keep = partial(saved.answer, asked.user, asked.conversation, asked.turn, answer)
+                    why = unsaved or _told(keep)
+                    note = words["not_saved"].format(why=why) if why else ""
+                    yield render.reply(answer, asked.turn, partial(_around, answer.hits), words, note=note)
 
 
-def _shown(answer: Answer, turn: int, *, done: bool) -> str:
-    written = answer.model != "extractive"
-    return render.reply(answer, turn, lambda cited: _around(answer.hits, cited), markdown=written, done=done)
+def _told(save: Callable[[], None]) -> str:
+    """Why something could not be saved, in words; an answer is worth showing all the same."""
+    try:
+        save()
+    except (RagError, ValueError) as error:
+        logger.warning("%s", error)
+        return str(error)
+    return ""
 
 
 def _around(hits: Sequence[Hit], citation: Citation) -> tuple[str, str]:
@@ -58,3 +97,15 @@ def _around(hits: Sequence[Hit], citation: Citation) -> tuple[str, str]:
         if hit.source == citation.source and hit.start <= citation.start and citation.end <= hit.end:
             return hit.text[: citation.start - hit.start], hit.text[citation.end - hit.start :]
     return "", ""
+
+
+def _still(rag: Rag, citation: Citation) -> tuple[str, str] | None:
+    """What stands around the quote in the document as it is now; None where the document no longer has it there."""
+    try:
+        text = rag.document_text(citation.source)
+    except RagError:
+        return None
+    start, end = citation.start, citation.end
+    if text[start:end] != citation.quote:
+        return None
+    return text[max(0, start - CONTEXT_CHARS) : start], text[end : end + CONTEXT_CHARS]

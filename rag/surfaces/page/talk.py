@@ -1,71 +1,101 @@
-"""What a reader can do with the chat: ask, start, retry, stop, begin anew.
+"""What the events of the chat do: ask, stop, open a saved conversation, begin a new one.
 
-Between Gradio's events and `respond`. The messages that the chat shows are the whole state: each carries its own
-sources, so that stop, retry and a new chat have nothing else to keep in step.
+Each event gives an update for the composer and one for the chat. Those that answer give several, one for each step.
+What the page alone knows, `Picks`, comes with the question: page.js keeps it.
 """
 
 from collections.abc import AsyncIterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypedDict
 
 import gradio as gr
+from fastapi.concurrency import run_in_threadpool
 
 from rag.answering.types import Turn
+from rag.conversations import Conversations
 from rag.engine import Rag
 from rag.surfaces.page import render
-from rag.surfaces.page.replies import respond
+from rag.surfaces.page.replies import Asked, respond, restored
 from rag.surfaces.page.streaming import streamed
-
-ASK, STOP = "Ask", "Stop"
+from rag.surfaces.page.words import words_in
 
 Messages = list[dict[str, Any]]  # as Gradio's chat has them: role and content
 Updates = tuple[Any, Any]  # for the composer and for the chat
 
 
+class Picks(TypedDict, total=False):
+    """What was chosen on the page."""
+
+    conversation: str
+    language: str
+    model: str
+    sources: list[str] | None  # None for all
+    turn: int | None  # the question that is asked anew, with what followed it forgotten; None for the next one
+    question: str  # where it was not typed
+
+
 class Talk:
     """The chat's events."""
 
-    def __init__(self, rag: Rag) -> None:
+    def __init__(self, rag: Rag, saved: Conversations, i18n: gr.I18n) -> None:
+        self._saved, self._i18n = saved, i18n
+        offered = {"extractive", rag.settings.llm, *rag.settings.llms} - {rag.model}
+        self._by = {rag.model: rag} | {name: rag.with_model(name) for name in offered}
         self._rag = rag
 
-    async def ask(self, message: str, shown: Messages) -> AsyncIterator[Updates]:
+    async def ask(self, message: str, shown: Messages, picks: Picks, request: gr.Request) -> AsyncIterator[Updates]:
         """Answer what was typed."""
-        async for updates in self._answer(message, shown, value=""):
+        async for updates in self._answer(message, shown, picks, request, value=""):
             yield updates
 
-    async def start(self, shown: Messages, picked: gr.SelectData) -> AsyncIterator[Updates]:
-        """Answer a question that the page offered."""
-        async for updates in self._answer(picked.value["text"], shown, value=""):
+    async def send(self, shown: Messages, event: gr.EventData, request: gr.Request) -> AsyncIterator[Updates]:
+        """Answer a question that the page offered, or one again; what was typed meanwhile stays."""
+        picks: Picks = event._data
+        async for updates in self._answer(picks["question"], shown, picks, request):
             yield updates
 
-    async def again(self, shown: Messages) -> AsyncIterator[Updates]:
-        """Answer the last question once more; what was typed meanwhile stays."""
-        asked = [place for place, one in enumerate(shown) if one["role"] == "user"]
-        if asked:
-            question = render.plain(_content(shown[asked[-1]]))
-            async for updates in self._answer(question, shown[: asked[-1]]):
-                yield updates
+    async def open(self, event: gr.EventData, request: gr.Request) -> Updates:
+        """A saved conversation; an empty chat where there is none of that name."""
+        picks: Picks = event._data
+        words, user = words_in(picks["language"]), user_of(request)
+        turns = await run_in_threadpool(restored, self._rag, self._saved, user, picks["conversation"], words)
+        roles = ("user", "assistant")
+        shown = [{"role": role, "content": html} for turn in turns for role, html in zip(roles, turn, strict=True)]
+        return self._ready(), shown
 
-    def stop(self, shown: Messages) -> Updates:
+    def stop(self, shown: Messages, picks: Picks) -> Updates:
         """Keep what was said, and say that it was stopped."""
         if shown and shown[-1]["role"] == "assistant":
-            shown = [*shown[:-1], {"role": "assistant", "content": render.stopped(_content(shown[-1]))}]
-        return _ready(), shown
+            ended = render.stopped(words_in(picks["language"]), _content(shown[-1]))
+            shown = [*shown[:-1], {"role": "assistant", "content": ended}]
+        return self._ready(), shown
 
-    def forget(self) -> Updates:
-        """An empty chat."""
-        return _ready(value=""), []
-
-    async def _answer(self, question: str, shown: Messages, **emptied: str) -> AsyncIterator[Updates]:
+    async def _answer(
+        self, question: str, shown: Messages, picks: Picks, request: gr.Request, **emptied: str
+    ) -> AsyncIterator[Updates]:
         if not question.strip():
             yield "", gr.skip()
             return
-        turn = sum(one["role"] == "user" for one in shown) + 1
-        begun = [*shown, {"role": "user", "content": render.asked(question)}]
-        yield gr.Textbox(submit_btn=False, stop_btn=STOP, **emptied), begun
-        async for reply in streamed(respond(self._rag, question, history(shown), turn)):
+        again = picks.get("turn")
+        before = _first(shown, again - 1) if again else shown
+        turn = sum(one["role"] == "user" for one in before) + 1
+        words, sources = words_in(picks["language"]), picks.get("sources")
+        about = tuple(sources) if sources is not None else None
+        asked = Asked(question, turn, history(before), picks["conversation"], user_of(request), about, words)
+        begun = [*before, {"role": "user", "content": render.asked(question, words)}]
+        yield gr.Textbox(submit_btn=False, stop_btn=self._i18n("stop"), **emptied), begun
+        rag = self._by.get(picks.get("model", ""), self._rag)
+        async for reply in streamed(respond(rag, self._saved, asked)):
             yield gr.skip(), [*begun, {"role": "assistant", "content": reply}]
-        yield _ready(), gr.skip()
+        yield self._ready(), gr.skip()
+
+    def _ready(self) -> gr.Textbox:
+        return gr.Textbox(submit_btn=self._i18n("ask"), stop_btn=False)
+
+
+def user_of(request: gr.Request) -> str:
+    """Who asks, by the sign-in; "" without one."""
+    return str(request.request.scope.get("rag.user", ""))
 
 
 def history(shown: Messages) -> list[Turn]:
@@ -78,10 +108,12 @@ def history(shown: Messages) -> list[Turn]:
     return turns
 
 
+def _first(shown: Messages, turns: int) -> Messages:
+    """The first so many questions, with their replies."""
+    places = [place for place, one in enumerate(shown) if one["role"] == "user"]
+    return shown[: places[turns]] if turns < len(places) else shown
+
+
 def _content(message: dict[str, Any]) -> str:
     content = message["content"]
     return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
-
-
-def _ready(**more: str) -> gr.Textbox:
-    return gr.Textbox(submit_btn=ASK, stop_btn=False, **more)

@@ -1,0 +1,233 @@
+"""What stands beside the chat, in a real browser over a real index: documents, conversations, PDF pages, feedback."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from rag import Rag
+from rag.conversations import Conversations
+from tests.conftest import MakeRag
+from tests.surfaces.page_fixtures import chromium, served
+from tests.surfaces.test_page import ask, finished, opened, said
+
+pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("default")]  # Gradio's own warnings are not ours
+
+LIGHTHOUSE = "The lighthouse of Port Elver is 41 metres tall and was lit in 1873."
+SLEEP = 40_000  # ms that files may take to come in on a busy machine
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def rag(make_rag: MakeRag) -> Rag:
+    return make_rag()
+
+
+@pytest.fixture
+def address(rag: Rag) -> Iterator[str]:
+    with served(rag) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    opened(page, address)
+    expect(page.locator(".files .list li")).to_have_count(3)
+    yield page
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def pdf(browser: Browser, tmp_path: Path) -> Path:
+    """A PDF of two pages, as a browser prints it."""
+    paragraphs = "".join(f"<p>Filler sentence number {number} about nothing at all.</p>" for number in range(40))
+    sheet = browser.new_page()
+    sheet.set_content(f"<title>Lights</title><h1>Lights</h1>{paragraphs}<p>{LIGHTHOUSE}</p>")
+    file = tmp_path / "lights of the coast.pdf"
+    sheet.pdf(path=file)
+    sheet.close()
+    return file
+
+
+def sources(page: Page) -> list[str]:
+    names = page.locator(".files .list li .name")
+    return [name.get_attribute("title") or name.inner_text() for name in names.all()]
+
+
+def test_a_pdf_that_is_dropped_in_is_asked_and_its_line_is_marked_on_its_page(page: Page, pdf: Path) -> None:
+    page.locator(".files .pick").set_input_files(pdf)
+    expect(page.locator(".files .list li")).to_have_count(4, timeout=SLEEP)
+    expect(page.locator(".coming li")).to_have_count(0)
+    assert "uploads/lights of the coast.pdf" in sources(page)
+    ask(page, "How many metres tall is the lighthouse of Port Elver?")
+    assert "The lighthouse of Port Elver is 41 metres tall" in said(page)
+    page.locator("a.cite").first.click()
+    expect(page.locator("#side mark")).to_contain_text("The lighthouse of Port Elver")
+    picture, box = page.locator("#side .sheet img"), page.locator("#side .sheet .box")
+    expect(box).to_have_count(1)
+    picture.scroll_into_view_if_needed()
+    expect(picture).to_have_js_property("complete", True)
+    assert picture.evaluate("one => one.naturalWidth") > 500
+    within, around = box.bounding_box(), picture.bounding_box()
+    assert within and around
+    assert around["y"] < within["y"] < within["y"] + within["height"] < around["y"] + around["height"]
+    assert within["width"] > 0.3 * around["width"]
+
+
+def test_a_file_that_cannot_be_read_is_listed_with_its_reason_and_spoils_nothing(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "broken.pdf").write_bytes(b"MZ this is no PDF")
+    (tmp_path / "notes.txt").write_text("The ferryman is called Ivo Brandt.", "utf-8")
+    (tmp_path / "tool.exe").write_bytes(b"MZ")
+    files = [tmp_path / name for name in ("broken.pdf", "notes.txt", "tool.exe")]
+    page.locator(".files .pick").set_input_files(files)
+    failed = page.locator(".files .list .failed")
+    expect(failed).to_contain_text("broken.pdf", timeout=SLEEP)
+    expect(failed).to_contain_text("it is not a PDF")
+    expect(page.locator(".coming .failed")).to_contain_text("It cannot be read")
+    assert "uploads/notes.txt" in sources(page)
+    failed.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(failed).to_have_count(0)
+
+
+def test_a_document_goes_to_the_trash_only_after_a_yes(page: Page, rag: Rag) -> None:
+    row = page.locator(".files .list li", has_text="The clock museum")
+    row.hover()
+    row.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(page.locator(".files .list li")).to_have_count(3)
+    row.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator(".files .list li")).to_have_count(2)
+    assert [one.source for one in rag.documents()] == ["bakery.txt", "harbour.md"]
+    assert list((rag.settings.data_dir / "trash").rglob("museum.md"))
+
+
+def test_only_ticked_documents_are_asked(page: Page) -> None:
+    question = "Who took over the harbour from her brother in 2019?"
+    ask(page, question)
+    assert "Maud Ferrier" in said(page)
+    page.get_by_label("The harbour of Port Elver").uncheck()
+    expect(page.locator(".about")).to_have_text("2 of 3 documents")
+    ask(page, question)
+    assert "Maud Ferrier" not in said(page)
+    page.get_by_label("All documents").check()
+    expect(page.locator(".about")).to_have_text("3 documents")
+
+
+def test_a_conversation_survives_the_server_and_the_browser(browser: Browser, make_rag: MakeRag) -> None:
+    question = "How many berths does the harbour have?"
+    with served(make_rag()) as address, browser.new_context() as context:
+        first = context.new_page()
+        opened(first, address)
+        ask(first, question)
+        text = said(first)
+        expect(first).to_have_url(re.compile(r"/\?c=\w+$"))
+        path = first.url.removeprefix(address)
+    with served(make_rag()) as address, browser.new_context() as context:
+        again = context.new_page()
+        opened(again, address)
+        again.locator(".talks li .name", has_text=question).click()
+        expect(again.locator(".said")).to_have_text(text)
+        again.locator("a.cite").first.click()
+        expect(again.locator("#side mark")).to_contain_text("14 berths")
+        ask(again, "And how much does a sailing boat pay?")
+        opened(again, address + path)
+        expect(again.locator(".asked")).to_have_count(2)
+
+
+def test_conversations_are_renamed_searched_and_deleted(page: Page, rag: Rag) -> None:
+    asked = "Who opened the bakery?", "How many clocks are shown?", "What does water cost?", "Who made the oldest?"
+    for question in asked:
+        page.get_by_role("button", name="New chat").click()
+        expect(page.locator(".asked")).to_have_count(0)
+        ask(page, question)
+    talks = page.locator(".talks .list li")
+    expect(talks).to_have_count(4)
+    talks.first.hover()
+    talks.first.get_by_role("button", name="Rename").click()
+    page.get_by_role("dialog").get_by_label("Name").fill("Old clocks <b>")
+    page.keyboard.press("Enter")
+    expect(talks.first).to_contain_text("Old clocks <b>")
+    page.get_by_label("Search conversations").fill("bakery opened")
+    expect(talks).to_have_count(1)
+    page.get_by_label("Search conversations").fill("submarine")
+    expect(page.get_by_text("No conversation has these words.")).to_be_visible()
+    page.get_by_label("Search conversations").fill("")
+    expect(talks).to_have_count(4)
+    talks.first.hover()
+    talks.first.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(talks).to_have_count(3)
+    expect(page.locator(".asked")).to_have_count(0)
+
+
+def test_what_is_thought_of_an_answer_is_kept_with_it(page: Page, rag: Rag) -> None:
+    ask(page, "How many berths does the harbour have?")
+    page.get_by_role("button", name="Bad answer").click()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Something is missing").check()
+    form.get_by_label("In your own words").fill("Where are they?")
+    form.get_by_role("button", name="Send").click()
+    expect(page.locator(".bad.on")).to_have_count(1)
+    kept = Conversations(rag.settings.data_dir).feedback()
+    assert [(one.liked, one.reason, one.question) for one in kept] == [
+        (False, "Something is missing; Where are they?", "How many berths does the harbour have?")
+    ]
+    page.reload()
+    expect(page.locator(".bad.on")).to_have_count(1)
+
+
+def test_an_answer_is_saved_as_markdown_and_as_a_receipt_that_verifies(page: Page, tmp_path: Path, rag: Rag) -> None:
+    from rag.surfaces.verify import verify
+
+    ask(page, "How many berths does the harbour have?")
+    with page.expect_download() as markdown:
+        page.get_by_role("button", name="Save as Markdown").last.click()
+    text = markdown.value.path().read_text("utf-8")
+    assert text.startswith("## How many berths") and "> The harbour has 14 berths" in text
+    with page.expect_download() as receipt:
+        page.get_by_role("button", name="Save a receipt").click()
+    file = tmp_path / "receipt.html"
+    receipt.value.save_as(file)
+    assert {finding.state for finding in verify(rag, file)} == {"holds"}
+
+
+def test_an_edited_question_replaces_what_followed_it(page: Page) -> None:
+    ask(page, "How many berths does the harbour have?")
+    ask(page, "Who opened the bakery?")
+    page.locator(".asked").first.hover()
+    page.get_by_role("button", name="Edit").first.click()
+    box = page.get_by_label("Your question")
+    expect(box).to_have_value("How many berths does the harbour have?")
+    expect(page.locator(".editing")).to_be_visible()
+    box.fill("How many clocks does the museum show?")
+    page.keyboard.press("Enter")
+    expect(page.locator(".asked")).to_have_text(["How many clocks does the museum show?"])
+    finished(page)
+    assert "212 clocks" in said(page)
+    expect(page.locator(".editing")).to_be_hidden()
+    page.reload()
+    expect(page.locator(".asked")).to_have_text(["How many clocks does the museum show?"])
+
+
+def test_the_whole_document_opens_from_the_list_and_at_a_span_from_an_address(page: Page, address: str) -> None:
+    page.locator(".files .name", has_text="The clock museum").click()
+    expect(page.locator("#side .passage")).to_contain_text("A guided tour costs 8 crowns.")
+    page.goto("about:blank")
+    opened(page, f"{address}/#at?source=bakery.txt&start=0&end=24")
+    expect(page.locator("#side mark")).to_have_text("The bakery on Mill Lane\n")
