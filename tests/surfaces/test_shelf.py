@@ -229,5 +229,5 @@ def test_the_whole_document_opens_from_the_list_and_at_a_span_from_an_address(pa
     page.locator(".files .name", has_text="The clock museum").click()
     expect(page.locator("#side .passage")).to_contain_text("A guided tour costs 8 crowns.")
     page.goto("about:blank")
-    opened(page, f"{address}/#at?source=bakery.txt&start=0&end=24")
+    opened(page, f"{address}/?source=bakery.txt&start=0&end=24")
     expect(page.locator("#side mark")).to_have_text("The bakery on Mill Lane\n")

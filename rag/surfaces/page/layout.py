@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rag.conversations import Conversations
 from rag.engine import Rag
 from rag.surfaces.page.desk import add_routes
 from rag.surfaces.page.talk import Talk
-from rag.surfaces.page.words import WORDS
+from rag.surfaces.page.words import WORDS, words_in
 
 HERE = Path(__file__).parent
 PARTS: dict[str, Any] = tomllib.loads((HERE / "page.toml").read_text("utf-8"))
@@ -35,8 +36,9 @@ def mount(app: FastAPI, rag: Rag) -> None:
     colours, *styles = ((HERE / name).read_text("utf-8") for name in STYLES)
     style = f"{colours}\n:root:root {{ {' '.join(styles)} }}"  # nested, they outweigh Gradio's own rules
     scripts = "\n".join((HERE / name).read_text("utf-8") for name in SCRIPTS)
-    told = json.dumps({"words": WORDS, "limitMb": rag.settings.max_file_mb}).replace("<", "\\u003c")
-    head = f"{PARTS['icon']}<style>{style}</style><script>window.given = {told};\n{scripts}</script>"
+    told = {"words": WORDS, "limitMb": rag.settings.max_file_mb, "signedIn": rag.settings.auth is not None}
+    given = json.dumps(told).replace("<", "\\u003c")
+    head = f"{PARTS['icon']}<style>{style}</style><script>window.given = {given};\n{scripts}</script>"
     theme = gr.Theme.load(str(HERE / "theme.json"))  # neutral greys, one accent, system fonts
     gr.mount_gradio_app(app, page(rag, saved, i18n), theme=theme, head=head, i18n=i18n, **PARTS["mount"])
 
@@ -55,7 +57,7 @@ def page(rag: Rag, saved: Conversations, i18n: gr.I18n) -> gr.Blocks:
             _part("side")
         relay = gr.HTML("", js_on_load=_RELAY, elem_id="relay", visible="hidden")
         _wire(Talk(rag, saved, i18n), chat, box, relay)
-        blocks.load(lambda: _tell_of_repairs(rag), **PARTS["quiet"])
+        blocks.load(_telling(rag), **PARTS["quiet"])
     return blocks.queue(default_concurrency_limit=CONCURRENT_ANSWERS, max_size=64)
 
 
@@ -79,6 +81,9 @@ def _wire(talk: Talk, chat: gr.Chatbot, box: gr.Textbox, relay: gr.HTML) -> None
     relay.select(talk.open, None, **stopping).then(None, js=_SETTLED)
 
 
-def _tell_of_repairs(rag: Rag) -> None:
-    if rag.repairs():  # whoever opens the page first is told
-        gr.Info(WORDS["en"]["repaired"], duration=20)
+def _telling(rag: Rag) -> Callable[[gr.Request], None]:
+    def tell_of_repairs(request: gr.Request) -> None:
+        if rag.repairs():  # whoever opens the page first is told
+            gr.Info(words_in(request.headers.get("accept-language", ""))["repaired"], duration=20)
+
+    return tell_of_repairs

@@ -86,13 +86,15 @@ window.page = (() => {
   };
   const relay = (trigger) => { state.trigger = trigger; dress(); };
   const start = () => { // once all parts have been drawn
-    const named = new URLSearchParams(location.search).get("c");
+    document.title = words.title;
+    const address = new URLSearchParams(location.search), named = address.get("c");
     state.conversation = named && /^[\w-]{1,64}$/.test(named) ? named : anew();
     if (named) open(state.conversation);
+    find(".signout").hidden = !window.given.signedIn;
     page.listTalks();
     page.listFiles();
     page.models();
-    if (location.hash.startsWith("#at?")) page.openAt(location.hash);
+    if (address.has("source")) page.openAt(`#at?${address}`);
   };
 
   // --- One place at a time, on a phone ---
@@ -155,16 +157,17 @@ window.page = (() => {
     receipt: (_, turn) => fetchFile(`receipt?turn=${turn}`),
   };
   document.addEventListener("click", (event) => {
-    const pressed = event.target.closest("#chat .act, #chat .ask, .places button, #tools .cancel");
+    const pressed = event.target.closest("#chat .act, #chat .ask, .places button, #tools .cancel, .signout");
     if (!pressed) return;
     if (pressed.matches(".places button")) place(pressed.dataset.place);
     else if (pressed.matches(".cancel")) edit(null);
+    else if (pressed.matches(".signout")) fetch("/signout", { method: "POST" }).then(() => location.assign("/"));
     else if (pressed.matches(".ask")) ask(pressed.textContent);
     else trying(() => actions[[...pressed.classList].find((name) => name in actions)](pressed, turnOf(pressed)));
   });
 
   // --- What is put into words and kept in order while Gradio draws ---
-  let heard = "", started = false;
+  let heard = "", hearing = false, started = false;
   const dress = () => {
     const parts = ["#box textarea", "#left .list", "#tools select", "#side .opened"];
     if (!started && state.trigger && parts.every((one) => find(one))) { started = true; start(); }
@@ -175,9 +178,16 @@ window.page = (() => {
     }
     all("#chat [data-testid][aria-label]").forEach((message) => { // else it is read out as HTML
       const word = words[message.dataset.testid === "user" ? "question" : "answer"];
+      message.role = "group";
       if (message.getAttribute("aria-label") !== word) message.setAttribute("aria-label", word);
     });
-    all("#chat [aria-live=polite]").forEach((log) => log.setAttribute("aria-live", "off")); // it would be read anew each time
+    all("#chat [aria-live=polite]").forEach((log) => { // it would be read anew each time
+      Object.assign(log, { ariaLive: "off", ariaLabel: words.conversation });
+    });
+    all("#chat :is(.asked, pre, table)").forEach((one) => { // else the keyboard cannot scroll them
+      if (one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight) one.tabIndex = 0;
+    });
+    if (box()) box().ariaLabel = words.question_label; // Gradio's takes in the button
     const welcome = find("#chat .welcome:empty");
     if (welcome) greet(welcome);
     document.body.classList.toggle("busy", isBusy());
@@ -188,9 +198,11 @@ window.page = (() => {
     const starters = await call("GET", "starters").catch(() => []);
     welcome.append(...starters.map((text) => make("button", { type: "button", className: "ask" }, text)));
   };
-  const hear = () => { // each sentence once, as it comes
-    const last = all("#chat .reply").at(-1);
-    const text = last && isBusy() ? textOf(last) || last.textContent : "";
+  const hear = () => { // each sentence once, as it comes; the last ones often come with the end
+    const busy = isBusy(), last = all("#chat :is(.asked, .reply)").at(-1);
+    if (busy && !hearing) heard = "";
+    const text = (busy || hearing) && last?.matches(".reply") ? textOf(last) || last.textContent : "";
+    hearing = busy;
     if (!text || text === heard) return;
     tell(text.startsWith(heard) ? text.slice(heard.length) : text);
     heard = text;

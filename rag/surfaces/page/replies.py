@@ -67,7 +67,7 @@ def _grow(rag: Rag, saved: Conversations, asked: Asked, unsaved: str) -> Iterato
         for event in events:
             match event:
                 case Searching(query):
-                    yield render.working(words["searching"])
+                    pass
                 case Retrieved(hits):
                     yield render.working(words["reading"])
                 case Said(sentence, so_far):
