@@ -101,7 +101,13 @@ def serve(
             return app
 
         config = uvicorn.Config(
-            made, factory=True, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=SHUTDOWN_S
+            made,
+            factory=True,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            timeout_graceful_shutdown=SHUTDOWN_S,
         )
         logging.getLogger("uvicorn.error").addFilter(_tells_something)
         with suppress(KeyboardInterrupt):

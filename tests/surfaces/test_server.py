@@ -149,7 +149,8 @@ def test_told_to_end_it_ends_quietly_even_with_an_open_stream(told: signal.Signa
     with serving("-c", SERVE, "127.0.0.1") as server:
         address = server.stdout.readline().strip()
         with httpx.stream("GET", f"{address}/gradio_api/heartbeat/abc", timeout=60) as stream:
-            next(stream.iter_raw())
+            pieces = stream.iter_raw()  # held, as without it the stream is closed
+            next(pieces)
             server.send_signal(told)
             assert server.wait(60) == 0
         assert "let go" in server.stdout.read() and "Traceback" not in server.stderr.read()
@@ -169,29 +170,33 @@ def test_it_ends_within_three_seconds_whatever_is_under_way(told: signal.Signals
         ):
             lines = iter(server.stderr.readline, "")
             address = next(line.split()[1] for line in lines if line.startswith("Open "))
-            ask(under_way, address, "How many berths does the harbour have?")
+            streams = ask(under_way, address, "How many berths does the harbour have?")
             body = under_way.enter_context(socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1]))))
             body.sendall(b"POST /gradio_api/queue/join HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{")
             for _ in range(600):
                 if model.requests:
                     break
                 time.sleep(0.1)
-            assert model.requests
+            assert model.requests and len(streams) == 2
             begun = time.monotonic()
             server.send_signal(told)
             assert server.wait(60) == 0
             assert time.monotonic() - begun < 3
+            assert "Cancel 3 running" in server.stderr.read()  # all of it was under way
 
 
-def ask(under_way: ExitStack, address: str, question: str) -> None:
-    """Ask as a tab does, and leave both of its streams open."""
+def ask(under_way: ExitStack, address: str, question: str) -> list[Iterator[bytes]]:
+    """Ask as a tab does. Both of its streams are open for as long as what is returned is held."""
     events = httpx.get(f"{address}/config").json()["dependencies"]
     asked = next(one["id"] for one in events if any(target[1] == "submit" for target in one["targets"]))
     call = {"data": [question, []], "fn_index": asked, "session_hash": "tab"}
     httpx.post(f"{address}/gradio_api/queue/join", json=call).raise_for_status()
+    streams = []
     for path in ("heartbeat/tab", "queue/data?session_hash=tab"):
         stream = under_way.enter_context(httpx.stream("GET", f"{address}/gradio_api/{path}", timeout=60))
-        next(stream.iter_raw())
+        streams.append(stream.iter_raw())
+        assert next(streams[-1])
+    return streams
 
 
 def test_to_other_machines_nothing_is_served_without_a_sign_in() -> None:
