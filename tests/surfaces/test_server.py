@@ -211,6 +211,19 @@ def test_to_other_machines_nothing_is_served_without_a_sign_in() -> None:
         assert [line for line in told if "RAG_AUTH" in line] == told[:1] and "0.0.0.0" in told[0]
 
 
+def test_to_other_machines_it_serves_who_signs_in(tmp_path: Path) -> None:
+    with serving("-c", SERVE, "0.0.0.0", RAG_AUTH="hush 1", RAG_DATA_DIR=str(tmp_path / "data")) as server:
+        address = server.stdout.readline().strip().replace("0.0.0.0", "127.0.0.1")
+        known = {"Authorization": "Bearer hush 1"}
+        for host, status in [("192.168.1.5:7860", 200), ("[fe80::1]", 200), ("localhost", 200), ("evil.example", 400)]:
+            assert httpx.get(f"{address}/config", headers=known | {"Host": host}).status_code == status
+            assert httpx.get(f"{address}/config", headers={"Host": host}).status_code == (401 if status == 200 else 400)
+        wrong = httpx.post(f"{address}/signin", data={"password": "hush 2"})
+        assert wrong.status_code == 401 and "hush" not in wrong.text
+        server.terminate()
+        assert "hush" not in server.stderr.read() and "RAG_AUTH" not in server.stdout.read()
+
+
 def test_errors_of_own_routes_are_json() -> None:
     app = FastAPI()
     errors_as_json(app)
