@@ -7,8 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rag.answering.types import Answer, Answerer, Citation, Done, Retrieved, Said, Searching, Sentence, Support
-    from rag.documents.types import Document, Passage
+    from rag.answering.types import (  # isort: skip
+        Answer, Answerer, Citation, Done, ModelState, Retrieved, Said, Searching, Sentence, Support,
+    )  # fmt: skip
+    from rag.documents.types import Box, Document, Passage
     from rag.engine import Rag
     from rag.errors import (  # isort: skip
         ConfigError, CorpusError, DatasetError, EmbedderMismatch, EmptyDocument, IndexBusy, IndexMissing, ModelError,
@@ -22,9 +24,9 @@ __version__ = "0.1.0"
 _HOMES = "errors", "settings", "documents.types", "retrieval.types", "answering.types", "engine"  # the quick ones first
 
 __all__ = [
-    "Answer", "Answerer", "Citation", "ConfigError", "CorpusError", "DatasetError", "Document", "DocumentInfo",
+    "Answer", "Answerer", "Box", "Citation", "ConfigError", "CorpusError", "DatasetError", "Document", "DocumentInfo",
     "Done", "EmbedderMismatch", "EmptyDocument", "Hit", "IndexBusy", "IndexMissing", "IngestReport", "ModelError",
-    "ModelTimeout", "ModelUnavailable", "Passage", "Rag", "RagError", "ReceiptError", "Retrieved", "Said",
+    "ModelState", "ModelTimeout", "ModelUnavailable", "Passage", "Rag", "RagError", "ReceiptError", "Retrieved", "Said",
     "Searching", "Sentence", "Settings", "StoreError", "Support", "UnreadableDocument", "UnsupportedFormat",
 ]  # fmt: skip
 

@@ -5,15 +5,12 @@ Safe to use from many threads. Loads no model before the first question needs it
 
 from __future__ import annotations
 
-import logging
 import time
-from collections import Counter
 from collections.abc import Collection, Generator, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from rag.answering.compose import Composition
@@ -26,16 +23,17 @@ from rag.answering.phrases import said
 from rag.answering.reading import Reader
 from rag.answering.sides import lacking, read_sides, retrieve
 from rag.answering.starters import Suggester, small_talk
-from rag.answering.types import Answer, Answerer, Done, Event, History, Question, Retrieved, Searching, Support, Turn
-from rag.errors import CorpusError
-from rag.retrieval.embedding import Embedder, local_embeddings
+
+from rag.answering.types import (  # isort: skip
+    Answer, Answerer, Done, Event, History, ModelState, Question, Retrieved, Searching, Support, Turn,
+)  # fmt: skip
+from rag.library import Library, check_sources
 from rag.retrieval.generation import Generation
 from rag.retrieval.ingest import Progress, matching
-from rag.retrieval.keeper import Keeper
 from rag.retrieval.reranking import CrossEncoderReranker
 from rag.retrieval.retriever import HybridRetriever
 from rag.retrieval.spelling import corrected
-from rag.retrieval.types import DocumentInfo, Hit, IngestReport
+from rag.retrieval.types import Hit
 from rag.retrieval.why import Why, trace
 from rag.settings import Settings
 
@@ -45,10 +43,8 @@ if TYPE_CHECKING:
     from langchain_core.retrievers import BaseRetriever
     from langchain_core.runnables import Runnable
 
-log = logging.getLogger(__name__)
 
-
-class Rag:
+class Rag(Library):
     """Questions and answers over one folder of documents.
 
     Use it as a context manager, or call `close`. All methods raise RagError for what the world does wrong, and
@@ -68,20 +64,12 @@ class Rag:
         :param embeddings: any LangChain Embeddings; beats `settings.embedding_model`.
         :param progress: told what an ingest is doing, how much is done and of how much.
         """
-        self.settings = settings or Settings()
-        self._llm = llm
+        super().__init__(settings, embeddings, progress)
+        self._given = {} if llm is None else {_name_of(llm): llm}
+        self._named = next(iter(self._given), self.settings.llm)
         self._reranker = CrossEncoderReranker(self.settings.reranker) if self.settings.reranker else None
-        self._embedder = Embedder(embeddings or local_embeddings(self.settings))
-        told = progress or (lambda what, done, total: log.info("%s: %d of %d", what, done, total))
         self._pairs = PairReader()
-        self._keeper = Keeper(self.settings, self._embedder, told)
         self._tried: WeakKeyDictionary[Generation, dict[str, bool]] = WeakKeyDictionary()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
     # --- Asking ---------------------------------------------------------------------------------------------------
 
@@ -99,7 +87,7 @@ class Rag:
         """The answer as it comes: Searching, Retrieved, Said for each sentence once it is checked, Done."""
         started = time.perf_counter()
         text, turns, generation = self._question(question), turns_of(history), self._keeper.ready()
-        _check_sources(generation, sources)
+        check_sources(generation, sources)
         intent = intent_of(text, bool(turns))
         if intent not in ("fact", "overview"):
             yield from (Searching(text), Retrieved(()))
@@ -130,7 +118,7 @@ class Rag:
         if not isinstance(k, int) or k < 1:
             raise ValueError(f"k must be a whole number of at least 1, not {k!r}")
         text, turns, generation = self._question(query), turns_of(history), self._keeper.ready()
-        _check_sources(generation, sources)
+        check_sources(generation, sources)
         found = _in_its_spelling(self._resolved(text, turns, generation), generation)
         return self._retriever(generation).search(found, k, sources)
 
@@ -156,43 +144,6 @@ class Rag:
             raise ValueError("texts must be a list of texts, not one text")
         return Grounder(self._embedder, self._pairs).check(claim, texts)
 
-    # --- Documents ------------------------------------------------------------------------------------------------
-
-    def ingest(self, paths: str | Path | Sequence[str | Path] = (), *, rebuild: bool = False) -> IngestReport:
-        """Bring the index in step with the corpus folder; what was indexed before serves until that is done.
-
-        :param paths: files and folders to copy into the corpus first.
-        :param rebuild: take nothing over from the old index; needed after a change of the embedding model.
-        """
-        given = [paths] if isinstance(paths, str | Path) else paths
-        return self._keeper.ingest([Path(path) for path in given], rebuild)
-
-    def documents(self) -> list[DocumentInfo]:
-        """What is in the index, by source."""
-        generation = self._keeper.ready()
-        passages = Counter(passage.source for passage in generation.passages)
-        return [
-            DocumentInfo(d.source, d.title, passages[d.source], len(d.text), len(d.page_starts) or None)
-            for d in sorted(generation.documents.values(), key=lambda d: d.source)
-        ]
-
-    def document_text(self, source: str) -> str:
-        """The extracted text of a document, against which all offsets count."""
-        generation = self._keeper.ready()
-        _check_sources(generation, [source])
-        return generation.documents[source].text
-
-    def delete(self, source: str, *, keep_file: bool = False) -> None:
-        """Take a document out of the index, and its file into the data folder's trash.
-
-        :param keep_file: leave the file where it is, and never index it again until it is ingested by name.
-        """
-        self._keeper.delete(source, keep_file)
-
-    def close(self) -> None:
-        """Let go of the index."""
-        self._keeper.folder.close()
-
     # --- For surfaces and LangChain -------------------------------------------------------------------------------
 
     @property
@@ -200,26 +151,26 @@ class Rag:
         """What writes the answers: "extractive", or the name of the model of language."""
         return self._answerer.name
 
+    def models(self) -> list[ModelState]:
+        """Every model that is configured, the extractive one first, and whether it could answer now."""
+        states = {name: ModelState(name) for name in (ExtractiveAnswerer.name, *self._given)}
+        for name in (next(iter(self._given), self.settings.llm), *self.settings.llms):
+            if name not in states:
+                from rag.answering.llm import state
+
+                states[name] = state(self.settings.with_llm(name))
+        return list(states.values())
+
+    def with_model(self, name: str) -> Rag:
+        """The same documents and open index, with answers by another: one of `models`, or what `llm` may name."""
+        other = copy(self)
+        other._named, other._owns_index = name, False
+        other.__dict__.pop("_answerer", None)
+        return other
+
     def starters(self) -> tuple[str, ...]:
         """Three questions to begin with, about the documents."""
         return self._suggester(self._keeper.ready()).starters(self._keeper.corpus.path)
-
-    def health(self) -> dict[str, Any]:
-        """Whether there is an index to serve, and its size; never builds one."""
-        found = self._keeper.folder.open()
-        if found is None:
-            return {"ready": False, "generation": None, "documents": 0, "passages": 0, "failed": 0}
-        sizes = {"documents": len(found.documents), "passages": len(found.passages)}
-        return {"ready": True, "generation": found.path.name, **sizes, "failed": len(found.manifest.failed)}
-
-    def repairs(self) -> list[str]:
-        """What was found damaged in the index, and put right, since this was last asked."""
-        found, self._keeper.folder.repairs = self._keeper.folder.repairs, []
-        return found
-
-    def wait_at_most(self, seconds: float) -> None:
-        """From now on a question waits only so long for changed documents; then the index that there is answers."""
-        self._keeper.patience_s = seconds
 
     def as_retriever(self, k: int = 5) -> BaseRetriever:
         """The index as a LangChain retriever; offsets and scores are in each document's metadata."""
@@ -238,13 +189,12 @@ class Rag:
     @cached_property
     def _answerer(self) -> Answerer:
         spare = ExtractiveAnswerer(self._embedder)
-        if self._llm is None and self.settings.llm == spare.name:
+        if self._named == spare.name:
             return spare
-        from rag.answering.llm import LLMAnswerer, chat_model, model_name
+        from rag.answering.llm import LLMAnswerer, chat_model
 
-        model = self._llm or chat_model(self.settings)
-        name = model_name(model) if self._llm else self.settings.llm
-        return LLMAnswerer(model, name, spare, self.settings.llm_context_tokens)
+        model = self._given.get(self._named) or chat_model(self.settings.with_llm(self._named))
+        return LLMAnswerer(model, self._named, spare, self.settings.llm_context_tokens)
 
     def _question(self, text: str) -> str:
         """The question without what cannot be seen or printed."""
@@ -288,9 +238,7 @@ def _in_its_spelling(query: str, generation: Generation) -> str:
     return corrected(query, generation.lexical.vocabulary, generation.lexical.knows)
 
 
-def _check_sources(generation: Generation, sources: Collection[str] | None) -> None:
-    if isinstance(sources, str):
-        raise ValueError(f"sources must be a list of documents, not the text {sources!r}")
-    missing = [source for source in sources or () if source not in generation.documents]
-    if missing:
-        raise CorpusError(f"There is no document {missing[0]!r} in the index. `rag list` shows what there is.")
+def _name_of(model: BaseChatModel) -> str:
+    """What to call a model that was given as an object."""
+    named = (getattr(model, attribute, None) for attribute in ("model_name", "model", "model_id"))
+    return next((str(name) for name in named if name), type(model).__name__)

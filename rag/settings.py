@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     passages: int = Field(default=8, ge=1, le=100, description="how many passages are considered for an answer")
 
     llm: str = Field(default="extractive", description="extractive, or a model such as openai:gpt-5-mini")
+    llms: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="further models, separated by commas, that the page offers beside it and extractive"
+    )
     llm_base_url: str | None = Field(default=None, description="the address of an OpenAI-compatible server")
     llm_api_key: SecretStr | None = Field(default=None, description="its key; without it, the provider's own variable")
     llm_timeout_s: float = Field(default=120, gt=0, description="how long to wait for the model, in two tries")
@@ -52,7 +55,13 @@ class Settings(BaseSettings):
         default=None, description="who may come in: one password, or name:password pairs separated by commas"
     )
 
-    @field_validator("allowed_hosts", mode="before")
+    def with_llm(self, name: str) -> "Settings":
+        """The same with another model; the address and the key stay those of the first provider, and go to no other."""
+        first = next((one for one in (self.llm, *self.llms) if one != "extractive"), name)
+        apart = first.partition(":")[0] != name.partition(":")[0]
+        return self.model_copy(update={"llm": name} | ({"llm_base_url": None, "llm_api_key": None} if apart else {}))
+
+    @field_validator("allowed_hosts", "llms", mode="before")
     @classmethod
     def _split_names(cls, value: Any) -> Any:
         """In the environment, names are separated by commas."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnablePassthrough
 
-from rag import Answer, CorpusError, Done, IndexMissing, Rag
+from rag import Answer, CorpusError, Done, IndexMissing, ModelError, Rag
 from tests.conftest import MakeRag
+from tests.fakes import HashingEmbeddings
 
 QUESTION = "How many berths does the harbour have?"
 
@@ -104,6 +109,88 @@ def test_documents_are_listed_with_their_sizes(rag: Rag) -> None:
         "deep/museum.md": ("The clock museum", 2, None),
         "harbour.md": ("The harbour of Port Elver", 2, None),
     }
+
+
+def test_documents_are_listed_with_their_files_size_and_time(rag: Rag) -> None:
+    file = rag.settings.corpus_dir / "bakery.txt"
+    os.utime(file, ns=(0, 1_700_000_000_250_000_000))
+    bakery = rag.documents()[0]
+    assert bakery.bytes == len(file.read_bytes()) and bakery.modified == pytest.approx(1_700_000_000.25, abs=1e-6)
+
+
+def test_a_document_whose_file_is_gone_has_neither_size_nor_time(make_rag: MakeRag) -> None:
+    rag = make_rag(auto_ingest=False)
+    rag.ingest()
+    (rag.settings.corpus_dir / "bakery.txt").unlink()
+    assert [d.bytes is None and d.modified is None for d in rag.documents()] == [True, False, False]
+
+
+def test_an_upload_tells_which_source_it_got_and_why_it_cannot_be_read(rag: Rag, tmp_path: Path) -> None:
+    files = {"note.txt": b"The ferry has 90 seats.", "sheet.xlsx": b"PK\x03\x04", "scan.pdf": b"no pdf at all"}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    report = rag.ingest([tmp_path / name for name in files], folder="uploads")
+    assert report.given == ("uploads/note.txt", "uploads/sheet.xlsx", "uploads/scan.pdf")
+    assert "uploads/note.txt" in report.added
+    assert {source for source, _ in report.failed} == {"uploads/sheet.xlsx", "uploads/scan.pdf"}
+    assert rag.failed() == report.failed and "known" in dict(report.failed)["uploads/sheet.xlsx"]
+    assert rag.search("seats of the ferry", 1)[0].source == "uploads/note.txt"
+    rag.delete("uploads/scan.pdf")
+    assert [source for source, _ in rag.failed()] == ["uploads/sheet.xlsx"]
+
+
+def test_the_same_upload_again_is_one_document_and_another_of_its_name_is_a_second(rag: Rag, tmp_path: Path) -> None:
+    file = tmp_path / "note.txt"
+    file.write_text("The ferry has 90 seats.")
+    rag.ingest(file, folder="uploads")
+    again = rag.ingest(file, folder="uploads")
+    file.write_text("The ferry has 91 seats.")
+    other = rag.ingest(file, folder="uploads")
+    assert (again.given, again.added) == (("uploads/note.txt",), ())
+    assert other.given == other.added == ("uploads/note-2.txt",)
+
+
+def test_uploads_of_one_name_at_one_time_are_all_kept(
+    rag: Rag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copyfile
+    monkeypatch.setattr("shutil.copyfile", lambda *paths: (time.sleep(0.03), copy(*paths)))
+    for number in range(8):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "note.txt").write_text(f"Ferry {number} has 90 seats.")
+    with ThreadPoolExecutor(8) as pool:
+        reports = pool.map(lambda n: rag.ingest(tmp_path / str(n) / "note.txt", folder="uploads"), range(8))
+    told = {rag.document_text(report.given[0]): report.given[0] for report in reports}
+    assert len(set(told.values())) == len(told) == 8
+
+
+def test_nothing_failed_where_nothing_was_ingested(rag: Rag) -> None:
+    assert rag.failed() == () and not rag.settings.index_dir.exists()
+
+
+def test_what_an_ingest_is_doing_can_be_asked_from_elsewhere(make_rag: MakeRag) -> None:
+    heard, told = [], []
+
+    def listen(*step: Any) -> None:
+        told.append(step)
+        heard.append(rag.doing())
+
+    rag = make_rag(progress=listen)
+    rag.ingest()
+    assert heard == [step if step[0] else None for step in told] and ("embedding", 5, 5) in heard
+    assert rag.doing() is None
+
+
+def test_nothing_is_being_done_after_an_ingest_that_failed(make_rag: MakeRag) -> None:
+    rag = make_rag(embeddings=FailingEmbeddings())
+    with pytest.raises(ModelError):
+        rag.ingest()
+    assert rag.doing() is None
+
+
+class FailingEmbeddings(HashingEmbeddings):
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        raise ValueError("no")
 
 
 def test_starters_are_made_from_headings_and_can_be_written_down(rag: Rag) -> None:

@@ -33,6 +33,11 @@ def test_names_of_hosts_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch)
     assert Settings().allowed_hosts == ("rag.example", "docs.example")
 
 
+def test_names_of_models_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAG_LLMS", "openai:a,, ollama:b:7b ")
+    assert Settings().llms == ("openai:a", "ollama:b:7b")
+
+
 @pytest.mark.parametrize(
     "wrong", [{"corpus": "x"}, {"port": -1}, {"passages": 0}, {"llm_timeout_s": 0}, {"unsupported": "hide"}]
 )

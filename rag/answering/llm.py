@@ -4,10 +4,13 @@ What the model writes is cut into sentences here; whether they are true is not d
 """
 
 import logging
+import os
 import re
+import socket
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
+from urllib.parse import urlsplit
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
@@ -16,7 +19,7 @@ from langchain_core.runnables import Runnable
 from rag.answering.lexicon import patterns, texts
 from rag.answering.prompts import numbered, recent, tokens
 from rag.answering.segments import Segmenter
-from rag.answering.types import Answerer, Declined, Draft, History, Question, Reading
+from rag.answering.types import Answerer, Declined, Draft, History, ModelState, Question, Reading
 from rag.errors import ConfigError, ModelError, ModelTimeout, ModelUnavailable
 from rag.retrieval.lexical import words
 from rag.retrieval.types import Hit
@@ -32,6 +35,7 @@ _RESOLVING = ChatPromptTemplate.from_messages([("system", _TEXTS["resolve"]), ("
 _MAX_RESOLVED_CHARS = 600  # longer is no question
 _MAX_REPLY_CHARS = 20_000  # a model that repeats itself without end is left there
 _UNSPOKEN = patterns("unspoken")
+_KEY = re.compile(r"\b[A-Z]+(?:_[A-Z]+)*_(?:API_KEY|TOKEN)\b")  # a variable, as providers name it
 
 
 class LLMAnswerer:
@@ -129,6 +133,38 @@ def chat_model(settings: Settings) -> BaseChatModel:
         raise ConfigError(_FAILURES["unusable"].format(model=settings.llm, error=_first_line(error))) from error
 
 
+def state(settings: Settings) -> ModelState:
+    """Whether the model that the settings name could answer now. A server of one's own is called, no provider is."""
+    name = settings.llm
+    try:
+        model = chat_model(settings)
+    except ConfigError as error:
+        if isinstance(error.__cause__, ImportError):
+            return ModelState(name, "package missing", str(error))
+        if found := _KEY.search(str(error.__cause__)):
+            return ModelState(name, "key missing", _FAILURES["key"].format(model=name, variable=found[0]))
+        return ModelState(name, "unreachable", _FAILURES["unknown"].format(model=name))
+    for attribute, variable in model.lc_secrets.items():  # some providers do without a key until they are asked
+        if _KEY.fullmatch(variable) and not getattr(model, attribute, None):
+            return ModelState(name, "key missing", _FAILURES["key"].format(model=name, variable=variable))
+    ollama = os.environ.get("OLLAMA_HOST") or "127.0.0.1:11434" if name.startswith("ollama:") else None
+    address = settings.llm_base_url or ollama
+    if address and not _answers(address):
+        return ModelState(name, "unreachable", _FAILURES["silent"].format(model=name))
+    return ModelState(name)
+
+
+def _answers(address: str) -> bool:
+    """Whether a connection can be made there, within a second."""
+    try:
+        place = urlsplit(address if "//" in address else f"//{address}")
+        port = place.port or (443 if place.scheme == "https" else 80)
+        socket.create_connection((place.hostname or "", port), timeout=1).close()
+        return True
+    except (OSError, ValueError):  # refused, too late, no such name; or no address at all
+        return False
+
+
 def _spoken(pieces: Iterator[str]) -> Iterator[str]:
     """What a model says to the user: without thoughts, calls of tools and marks of control, wherever they stand."""
     held, end = "", None  # what is not decided yet; the end of the block that is open
@@ -161,9 +197,3 @@ def _translated(error: Exception, name: str) -> ModelError:
 def _first_line(error: Exception) -> str:
     text = (str(error).strip().splitlines() or [""])[0][:200]
     return text if text.endswith((".", "!", "?")) else text + "."
-
-
-def model_name(model: BaseChatModel) -> str:
-    """What to call a model that was given as an object."""
-    named = (getattr(model, attribute, None) for attribute in ("model_name", "model", "model_id"))
-    return next((str(name) for name in named if name), type(model).__name__)

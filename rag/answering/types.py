@@ -158,6 +158,15 @@ class DifferingValue:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelState:
+    """A model that answers can be asked of, and whether it could answer now."""
+
+    name: str
+    state: Literal["ready", "key missing", "package missing", "unreachable"] = "ready"
+    detail: str = ""  # what to do, in one line; "" when it is ready
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What `ask` returns. An abstention is an ordinary answer, without sentences."""
 

@@ -38,14 +38,19 @@ class Corpus:
         """
         if not self.path.is_dir():
             raise CorpusError(f"There is no folder {self.path}. Create it and put documents in, or set RAG_CORPUS_DIR.")
-        found = self._found()
+        found = self.found()
         if not found:
             raise CorpusError(f"There are no documents in {self.path}. Put .txt, .md or .pdf files in, then try again.")
         return found
 
+    def found(self) -> dict[str, FileStamp]:
+        """The same; nothing where there is no folder."""
+        excluded = self.excluded()
+        return {s: (i.st_size, i.st_mtime_ns) for s, i in sorted(self._walk()) if s not in excluded}
+
     def sources(self) -> set[str]:
         """The sources of `stamps`; none where there is no folder."""
-        return set(self._found())
+        return set(self.found())
 
     def digest(self, source: str) -> str:
         """SHA-256 of a file's bytes; "" for one that cannot be opened."""
@@ -55,16 +60,18 @@ class Corpus:
         except OSError:
             return ""  # reading it will say why, and that reason is reported
 
-    def copy_in(self, paths: Sequence[Path]) -> list[str]:
-        """Copy files, and the readable files of folders, into the corpus; the sources that they got.
+    def copy_in(self, paths: Sequence[Path], folder: str = "") -> list[str]:
+        """Copy files, and the readable files of folders, into a folder of the corpus; the sources that they got.
 
         The same content under the same name is not copied again; a name taken by other content gets a suffix.
         """
+        if any(part.startswith(_LEFT_OUT) for part in Path(folder).parts) or Path(folder).is_absolute():
+            raise ValueError(f"folder must be one of the corpus that is not hidden, not {folder!r}")
         missing = [str(path) for path in paths if not path.exists()]
         if missing:
             raise CorpusError(f"There is no {', '.join(missing)}. Nothing was copied. Check the path.")
         self.path.mkdir(parents=True, exist_ok=True)
-        sources = [self._copy(file, name) for path in paths for file, name in _files(path)]
+        sources = [self._copy(file, folder / name) for path in paths for file, name in _files(path)]
         self._exclude(self.excluded() - set(sources))
         return sources
 
@@ -94,10 +101,6 @@ class Corpus:
             beside = self._list.with_suffix(".new")
             beside.write_text(json.dumps(sorted(sources), indent=1) + "\n", "utf-8")
             beside.replace(self._list)
-
-    def _found(self) -> dict[str, FileStamp]:
-        excluded = self.excluded()
-        return {s: (i.st_size, i.st_mtime_ns) for s, i in sorted(self._walk()) if s not in excluded}
 
     def _walk(self) -> Iterator[tuple[str, os.stat_result]]:
         """Sources and what the system tells of them; without a Path for each, as this is done before each answer."""
@@ -150,7 +153,7 @@ def _counted(entry: os.DirEntry[str], root: Path) -> os.stat_result | None:
 def _files(path: Path) -> Iterator[tuple[Path, Path]]:
     """A file, or each file below a folder, with the name that it gets below the corpus."""
     if path.is_file():
-        yield path, Path(path.name)
+        yield path, Path(path.name.lstrip("".join(_LEFT_OUT)) or "unnamed")  # it was asked for: hide it no more
         return
     for file in sorted(path.rglob("*")):
         below = file.relative_to(path)

@@ -39,6 +39,17 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """Where a line of text stands on a page as it is shown: shares of its width and height, from its top left."""
+
+    page: int  # from 1
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A span of a document: document.text[start:end] == text, always."""
 

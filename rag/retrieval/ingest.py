@@ -7,6 +7,7 @@ changed in place: when a step fails, or nothing is new, the old generation goes 
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,7 +52,8 @@ class Ingestion:
         :raises StoreError: the index cannot be written.
         """
         started = time.perf_counter()
-        with self.folder.writing(wait_s):
+        with self.folder.writing(wait_s), ExitStack() as after:
+            after.callback(self.progress, "", 0, 0)  # nothing more is being done
             stamps = self.corpus.stamps()  # now: another may have taken documents out while we waited
             old = self.folder.open(load=False)
             embedder = matching(old, self.embedder) if old and not rebuild else self.embedder

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from rag.documents.corpus import Corpus, FileStamp
@@ -30,10 +31,13 @@ class Keeper:
         self.corpus = Corpus(settings.corpus_dir, settings.data_dir, settings.index_dir)
         self.folder = IndexFolder(settings.index_dir)
         self.patience_s: float | None = None  # for changed documents, while an older index can answer; None: endless
+        self.doing: tuple[str, int, int] | None = None  # what an ingest does now, how much is done, of how much
         self._embedder = embedder
         self._auto_ingest = settings.auto_ingest
-        self._ingestion = Ingestion(self.corpus, self.folder, embedder, settings.max_file_mb * 1_000_000, progress)
+        self._ingestion = Ingestion(self.corpus, self.folder, embedder, settings.max_file_mb * 1_000_000, self._tell)
+        self._progress = progress
         self._lock = threading.RLock()
+        self._copying = threading.Lock()  # two files of one name must not take it both
         self._in_step: tuple[Path | None, dict[str, FileStamp]] | None = None  # what was last found equal
         self._bringing: Future[None] | None = None
         self._begun = 0.0  # when, on the monotonic clock
@@ -48,17 +52,16 @@ class Keeper:
         matching(generation, self._embedder)
         return generation
 
-    def ingest(self, paths: Sequence[Path] = (), rebuild: bool = False, wait_s: float = WAIT_S) -> IngestReport:
+    def ingest(
+        self, paths: Sequence[Path] = (), rebuild: bool = False, folder: str = "", wait_s: float = WAIT_S
+    ) -> IngestReport:
         """Copy what comes from outside into the corpus, then bring the index in step with it."""
-        if paths:
-            self.corpus.copy_in(paths)
+        with self._copying:
+            given = self.corpus.copy_in(paths, folder) if paths else []
         stamps = self.corpus.stamps()
-        try:
-            report = self._ingestion.run(rebuild, wait_s)
-        finally:
-            self._ingestion.progress("", 0, 0)  # nothing more is being done
+        report = self._ingestion.run(rebuild, wait_s)
         self._in_step = self.folder.current(), stamps
-        return report
+        return replace(report, given=tuple(given))
 
     def delete(self, source: str, keep_file: bool = False) -> None:
         """Take a document out of the index; its file goes to the trash, or stays and is never indexed again."""
@@ -80,6 +83,10 @@ class Keeper:
         generation = self.folder.open()
         if generation and generation.holds(source):
             raise StoreError(f"{source} can still be found in {generation.path}. Run `rag ingest --rebuild`.")
+
+    def _tell(self, what: str, done: int, total: int) -> None:
+        self.doing = (what, done, total) if what else None
+        self._progress(what, done, total)
 
     def _bring_up_to_date(self) -> None:
         """Have changed documents brought in, waiting as long as we have patience."""

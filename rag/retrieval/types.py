@@ -67,6 +67,7 @@ class IngestReport:
     unchanged: tuple[str, ...]
     removed: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]  # (source, reason)
+    given: tuple[str, ...] = ()  # what was given by path, by the sources that it got, in the order given
     passages: int = 0  # in the index now
     embedded: int = 0  # of these, computed anew; the others' vectors were known
     seconds: float = 0.0
@@ -81,3 +82,5 @@ class DocumentInfo:
     passages: int
     characters: int
     pages: int | None  # None where the format has none
+    bytes: int | None = None  # of its file; None where that is gone
+    modified: float | None = None  # when its file was, in seconds since 1970; None where that is gone

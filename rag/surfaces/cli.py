@@ -177,6 +177,16 @@ def delete(rag: "Rag", source: Source, keep_file: Keep = False, as_json: Json = 
 
 
 @command
+def feedback(rag: "Rag", as_json: Json = False) -> None:
+    """Show what users of the page thought of answers, the newest first."""
+    from rag.conversations import Conversations
+
+    found = Conversations(rag.settings.data_dir).feedback()
+    told = [{name: getattr(one, name) for name in one.__slots__} | {"answer": one.answer.to_dict()} for one in found]
+    put({"feedback": told} if as_json else terminal.judged(found))
+
+
+@command
 def doctor(rag: "Rag", prepare: Prepare = False, as_json: Json = False) -> None:
     """Check that everything needed is there, and say what to do where it is not."""
     from rag.surfaces.doctor import examine

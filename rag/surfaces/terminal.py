@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rag.answering.types import Answer, Event, Sentence
+    from rag.conversations import Feedback
     from rag.retrieval.types import Hit, IngestReport
     from rag.retrieval.why import Why
 
@@ -77,6 +78,16 @@ def listed(hits: Sequence[Hit], explain: bool) -> str:
         told.append(f"   {' '.join(hit.text.split())}\n")
         told += [f"   {explained(hit)}\n"] if explain else []
     return "\n".join(told)
+
+
+def judged(found: Sequence[Feedback]) -> str:
+    """Each judgement with its day and question, the reason given, and the documents that the answer quotes."""
+    told = []
+    for one in found:
+        sources = ", ".join(dict.fromkeys(citation.source for citation in one.answer.citations))
+        told.append(f"{one.at[:16].replace('T', ' ')} UTC  {'liked' if one.liked else 'disliked'}  {one.question}")
+        told += [f"    {line}" for line in (one.reason, sources and f"It quotes {sources}.") if line]
+    return "\n".join(told) or "No answer was judged yet."
 
 
 def lost(seen: Why) -> str:

@@ -232,23 +232,29 @@ def test_a_heading_of_digits_is_embedded(tmp_path: Path) -> None:
 # --- PDF ----------------------------------------------------------------------------------------------------------
 
 
-def make_pdf(*pages: str, title: str = "", protected: bool = False) -> bytes:
-    """A PDF with one page for each text, each line of it set on a line of its own."""
+def make_pdf(
+    *pages: str, title: str = "", protected: bool = False, shape: str = "/MediaBox [0 0 612 792]", meaning: str = ""
+) -> bytes:
+    """A PDF with one page for each text, each line of it set on a line of its own.
+
+    :param shape: what each page says of its size, its visible part and how it is turned.
+    :param meaning: of character codes, as a ToUnicode map has it.
+    """
     count = len(pages)
     kids = " ".join(f"{4 + 2 * i} 0 R" for i in range(count))
     objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",
         f"<< /Type /Pages /Kids [{kids}] /Count {count} >>",
-        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        f"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /ToUnicode {4 + 2 * count} 0 R >>",
     ]
     for i, page in enumerate(pages):
         shown = " ".join(f"({line}) Tj 0 -16 Td" for line in page.splitlines())
         stream = f"BT /F1 12 Tf 72 720 Td {shown} ET"
         objects += [
-            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources << /Font << /F1 3 0 R >> >> "
-            f"/Contents {5 + 2 * i} 0 R >>",
+            f"<< /Type /Page /Parent 2 0 R {shape} /Resources << /Font << /F1 3 0 R >> >> /Contents {5 + 2 * i} 0 R >>",
             f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
         ]
+    objects.append(f"<< /Length {len(meaning)} >>\nstream\n{meaning}\nendstream")
     objects.append(f"<< /Title ({title}) >>")
     trailer = f"/Size {len(objects) + 1} /Root 1 0 R /Info {len(objects)} 0 R"
     if protected:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rag import CorpusError, IndexMissing, ModelError
+from rag import CorpusError, IndexBusy, IndexMissing, ModelError
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.index import IndexFolder
 from rag.retrieval.keeper import Keeper
@@ -151,6 +151,27 @@ def test_a_server_answers_from_what_there_is_while_long_documents_are_brought_in
     rag.wait_at_most(60)
 
     assert rag.search("ferry cars", k=1)[0].text == FERRY
+
+
+def test_what_is_done_in_the_background_is_told_and_a_second_ingest_that_finds_it_busy_leaves_it_so(
+    make_rag: MakeRag, corpus: Path
+) -> None:
+    embeddings = PausingEmbeddings()
+    rag = make_rag(embeddings=embeddings)
+    rag.ingest()
+    rag.wait_at_most(0.3)
+    embeddings.gate.clear()
+    (corpus / "ferry.txt").write_text(FERRY)
+    rag.search("ferry cars")
+    doing = rag.doing()
+    with pytest.raises(IndexBusy):
+        rag._keeper.ingest(wait_s=0)
+
+    assert doing is not None and rag.doing() == doing
+    embeddings.gate.set()
+    rag.wait_at_most(60)
+    rag.search("ferry cars")
+    assert rag.doing() is None
 
 
 def test_a_server_has_a_small_new_file_in_its_next_answer(make_rag: MakeRag, corpus: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rag.conversations import Conversations
 from rag.retrieval.embedding import local_embeddings
 from rag.surfaces import cli
 from tests.conftest import ROOT, MakeRag
@@ -33,7 +34,7 @@ class Ran:
 def run(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Runs the command in the folder that holds `corpus`, with an embedder that needs no model."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("rag.engine.local_embeddings", lambda settings: HashingEmbeddings())
+    monkeypatch.setattr("rag.library.local_embeddings", lambda settings: HashingEmbeddings())
 
     def run(*arguments: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["rag", *arguments])
@@ -214,7 +215,7 @@ def test_an_index_of_a_foreign_model_is_told_with_the_ways_out(
     run, make_rag: MakeRag, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_rag(embeddings=HashingEmbeddings(32), index_dir=Path("index")).ingest()
-    monkeypatch.setattr("rag.engine.local_embeddings", local_embeddings)
+    monkeypatch.setattr("rag.library.local_embeddings", local_embeddings)
     done = run("ask", QUESTION)
     assert done.status == 1 and "rag ingest --rebuild" in done.err and "RAG_EMBEDDING_MODEL" in done.err
 
@@ -256,3 +257,22 @@ def test_a_receipt_is_saved_and_verified(run) -> None:
 def test_a_place_that_cannot_be_written_is_told_before_the_question_is_asked(run) -> None:
     done = run("ask", QUESTION, "--save", "nowhere/a.html")
     assert done.status == 1 and done.out == "" and "there is no folder nowhere" in done.err
+
+
+def test_feedback_is_shown_with_its_reason_and_sources(run, make_rag: MakeRag, tmp_path: Path) -> None:
+    assert "No answer was judged yet." in run("feedback").out and run("feedback", "--json").json == {"feedback": []}
+    assert not Path("data").exists() and not Path("index").exists()
+    saved = Conversations(tmp_path / "data")
+    with make_rag() as rag:
+        for position, question in enumerate([QUESTION, "Which volcano erupted near Quito?"], 1):
+            saved.ask("ada", "c", position, question)
+            saved.answer("ada", "c", position, rag.ask(question))
+    saved.judge("ada", "c", 1, True, "", {})
+    saved.judge("ada", "c", 2, False, "I know it does.", {"passages": 8})
+
+    shown, told = run("feedback").out.splitlines(), run("feedback", "--json").json["feedback"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC  disliked  Which volcano erupted near Quito\?", shown[0])
+    assert shown[1].strip() == "I know it does." and "  liked  " + QUESTION in shown[2]
+    assert shown[3].strip() == "It quotes harbour.md." and len(shown) == 4
+    assert [one["liked"] for one in told] == [False, True] and told[0]["settings"] == {"passages": 8}
+    assert told[1]["answer"]["citations"][0]["source"] == "harbour.md"
