@@ -50,7 +50,7 @@ class SecurityHeaders:
         except Exception:
             if begun:  # too late to say anything
                 raise
-            logger.exception("%s %s failed", scope["method"], scope["path"])
+            logger.exception("%s %r failed", scope["method"], scope["path"])
             await error(500, GIVEN["messages"]["unexpected"], "server_error")(scope, receive, send_with_headers)
 
 

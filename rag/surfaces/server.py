@@ -101,7 +101,7 @@ def serve(
             return app
 
         config = uvicorn.Config(
-            made, factory=True, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=SHUTDOWN_S
+            made, factory=True, log_config=None, timeout_graceful_shutdown=SHUTDOWN_S, **GIVEN["uvicorn"]
         )
         logging.getLogger("uvicorn.error").addFilter(_tells_something)
         with suppress(KeyboardInterrupt):

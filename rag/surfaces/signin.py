@@ -40,7 +40,7 @@ class Keys:
         self._secret = secret
         self._of = {user: self.digest(shown.encode()) for user, shown in credentials.items()}
         self.named = "" not in self._of
-        self.cookie = f"rag_{self.digest(b'cookie').hex()[:8]}"  # another server's on this machine is left alone
+        self.cookie = f"rag_{self.digest(b'').hex()[:8]}"  # another server's on this machine is left alone
 
     def digest(self, credential: bytes) -> bytes:
         """What a credential is compared and remembered by."""
@@ -175,7 +175,7 @@ def _form(keys: Keys, asking: HTTPConnection, user: str | None) -> Response:
     query = asking.query_params
     if user is not None and "next" in query:
         return _onward(query["next"])
-    foreign = asking.headers.get("sec-fetch-site") == "cross-site" and "again" not in query
+    foreign = asking.headers.get("sec-fetch-site", "cross-site") == "cross-site" and "again" not in query
     return HTMLResponse(_page(keys, asking, query.get("next", "/"), again=foreign))
 
 

@@ -134,10 +134,10 @@ def test_an_unexpected_error_is_logged_and_told_without_detail(caplog: pytest.Lo
         raise RuntimeError("the text of a document")
 
     with caplog.at_level(logging.ERROR):
-        answer = client_of(SecurityHeaders(broken)).get("/page/documents")
+        answer = client_of(SecurityHeaders(broken)).get("/page/documents%0Aforged")
     assert (answer.status_code, answer.json()["error"]["type"]) == (500, "server_error")
     assert "document" not in answer.text and answer.headers["x-content-type-options"] == "nosniff"
-    assert "GET /page/documents failed" in caplog.text and "RuntimeError" in caplog.text
+    assert r"GET '/page/documents\nforged' failed" in caplog.text and "RuntimeError" in caplog.text
 
 
 def test_an_error_after_the_answer_began_is_not_hidden() -> None:

@@ -149,7 +149,8 @@ def test_told_to_end_it_ends_quietly_even_with_an_open_stream(told: signal.Signa
     with serving("-c", SERVE, "127.0.0.1") as server:
         address = server.stdout.readline().strip()
         with httpx.stream("GET", f"{address}/gradio_api/heartbeat/abc", timeout=60) as stream:
-            next(stream.iter_raw())
+            pieces = stream.iter_raw()  # held, as without it the stream is closed
+            next(pieces)
             server.send_signal(told)
             assert server.wait(60) == 0
         assert "let go" in server.stdout.read() and "Traceback" not in server.stderr.read()
@@ -169,30 +170,34 @@ def test_it_ends_within_three_seconds_whatever_is_under_way(told: signal.Signals
         ):
             lines = iter(server.stderr.readline, "")
             address = next(line.split()[1] for line in lines if line.startswith("Open "))
-            ask(under_way, address, "How many berths does the harbour have?")
+            streams = ask(under_way, address, "How many berths does the harbour have?")
             body = under_way.enter_context(socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1]))))
             body.sendall(b"POST /gradio_api/queue/join HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{")
             for _ in range(600):
                 if model.requests:
                     break
                 time.sleep(0.1)
-            assert model.requests
+            assert model.requests and len(streams) == 2
             begun = time.monotonic()
             server.send_signal(told)
             assert server.wait(60) == 0
             assert time.monotonic() - begun < 3
+            assert "Cancel 3 running" in server.stderr.read()  # all of it was under way
 
 
-def ask(under_way: ExitStack, address: str, question: str) -> None:
-    """Ask as a tab does, and leave both of its streams open."""
+def ask(under_way: ExitStack, address: str, question: str) -> list[Iterator[bytes]]:
+    """Ask as a tab does. Both of its streams are open for as long as what is returned is held."""
     events = httpx.get(f"{address}/config").json()["dependencies"]
     asked = next(one["id"] for one in events if any(target[1] == "submit" for target in one["targets"]))
     picks = {"conversation": "tab", "language": "en"}
     call = {"data": [question, [], picks], "fn_index": asked, "session_hash": "tab"}
     httpx.post(f"{address}/gradio_api/queue/join", json=call).raise_for_status()
+    streams = []
     for path in ("heartbeat/tab", "queue/data?session_hash=tab"):
         stream = under_way.enter_context(httpx.stream("GET", f"{address}/gradio_api/{path}", timeout=60))
-        next(stream.iter_raw())
+        streams.append(stream.iter_raw())
+        assert next(streams[-1])
+    return streams
 
 
 def test_to_other_machines_nothing_is_served_without_a_sign_in() -> None:
@@ -205,6 +210,19 @@ def test_to_other_machines_nothing_is_served_without_a_sign_in() -> None:
         server.terminate()
         told = server.stderr.read().splitlines()
         assert [line for line in told if "RAG_AUTH" in line] == told[:1] and "0.0.0.0" in told[0]
+
+
+def test_to_other_machines_it_serves_who_signs_in(tmp_path: Path) -> None:
+    with serving("-c", SERVE, "0.0.0.0", RAG_AUTH="hush 1", RAG_DATA_DIR=str(tmp_path / "data")) as server:
+        address = server.stdout.readline().strip().replace("0.0.0.0", "127.0.0.1")
+        known = {"Authorization": "Bearer hush 1"}
+        for host, status in [("192.168.1.5:7860", 200), ("[fe80::1]", 200), ("localhost", 200), ("evil.example", 400)]:
+            assert httpx.get(f"{address}/config", headers=known | {"Host": host}).status_code == status
+            assert httpx.get(f"{address}/config", headers={"Host": host}).status_code == (401 if status == 200 else 400)
+        wrong = httpx.post(f"{address}/signin", data={"password": "hush 2"})
+        assert wrong.status_code == 401 and "hush" not in wrong.text
+        server.terminate()
+        assert "hush" not in server.stderr.read() and "RAG_AUTH" not in server.stdout.read()
 
 
 def test_errors_of_own_routes_are_json() -> None:
