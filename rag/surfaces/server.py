@@ -20,7 +20,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from rag.engine import Rag
-from rag.errors import ConfigError, RagError, in_words
+from rag.errors import ConfigError, CorpusError, RagError, in_words
 from rag.settings import Settings, credentials
 from rag.surfaces.gate import GIVEN, BodyLimit, Gate, SecurityHeaders, error, http_error, is_loopback
 from rag.surfaces.signin import Keys, SignIn, kept_secret
@@ -78,6 +78,8 @@ def errors_as_json(app: FastAPI) -> None:
         return error(422, str(first["msg"]), "invalid_request_error", place)
 
     app.exception_handler(HTTPException)(lambda _, refused: http_error(refused))
+    app.exception_handler(ValueError)(lambda _, wrong: error(400, str(wrong), "invalid_request_error"))
+    app.exception_handler(CorpusError)(lambda _, failed: error(404, str(failed), "not_found"))
     app.exception_handler(RagError)(lambda _, failed: error(503, str(failed), type(failed).__name__))
 
 

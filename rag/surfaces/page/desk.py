@@ -76,15 +76,16 @@ class Shelf:
         self._lock = threading.Lock()
 
     def shown(self) -> dict[str, Any]:
-        """All documents, the files that were left out and why, and what is being done."""
+        """All documents, and the files that were left out and why; or, while some come in, how far that is."""
         doing = self._rag.doing()
+        if self._coming or doing:  # to ask for the documents would be to wait for those that come in
+            return {"doing": doing, "busy": True}
         try:
             documents, problem = [asdict(one) for one in self._rag.documents()], self._problem
         except RagError as error:
             documents, problem = [], str(error)
         failed = [{"source": source, "reason": reason} for source, reason in self._rag.failed()]
-        busy = self._coming > 0 or doing is not None
-        return {"documents": documents, "failed": failed, "doing": doing, "busy": busy, "problem": problem}
+        return {"documents": documents, "failed": failed, "problem": problem, "doing": None, "busy": False}
 
     async def receive(self, request: Request, name: str) -> dict[str, str]:
         """Take one file in, as the body of the request; `ingest` makes it a document."""

@@ -54,7 +54,7 @@
     chosen();
   };
   const listFiles = async () => {
-    files = await call("GET", "shelf").catch((error) => ({ ...files, busy: false, problem: error.message }));
+    files = { ...files, ...await call("GET", "shelf").catch((error) => ({ busy: false, problem: error.message })) };
     draw();
     const [what, done, total] = files.doing ?? [];
     all(".coming .sent .place").forEach((line) => {
