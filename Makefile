@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := .venv/.complete$(if $(EXTRAS),-$(EXTRAS))
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
-.PHONY: chat test torture check lint bench bench-answers bench-retrieval bench-scale install clean
+.PHONY: chat test torture check lint bench bench-answers bench-page bench-retrieval bench-scale install clean
 
 chat: install
 	@$(BIN)/rag serve --port $(PORT)
@@ -46,6 +46,10 @@ bench: bench-answers
 # Most of the sets are not shipped: benchmarks/answers.py and retrieval.py say which, and leave out what is missing.
 bench-answers: install
 	@$(BIN)/python -m benchmarks.answers $(BENCH_ARGS)
+
+# Needs Chromium. `.venv/bin/python -m benchmarks.page --pictures docs` makes the README's pictures.
+bench-page: install
+	@$(BIN)/python -m benchmarks.page
 
 bench-retrieval: install
 	@$(BIN)/python -m benchmarks.retrieval

@@ -93,8 +93,19 @@ def test_files_and_functions_are_short(path: Path) -> None:
 
 
 def test_the_library_can_be_read_in_an_afternoon() -> None:
-    lines = [line for path in MODULES for line in path.read_text("utf-8").splitlines()]
-    assert sum(bool(line.strip()) for line in lines) < 6000  # the formatter's blank lines, a fifth, take no reading
+    assert sum(len(lines_of_code(path)) for path in MODULES) < 6000
+
+
+def lines_of_code(path: Path) -> set[int]:
+    """The lines that are neither blank, comment nor docstring, as tools such as cloc count them."""
+    text = path.read_text("utf-8")
+    code = {n for n, line in enumerate(text.splitlines(), 1) if line.strip() and not line.lstrip().startswith("#")}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if ast.get_docstring(node) is not None and first is not None and first.end_lineno:
+                code -= set(range(first.lineno, first.end_lineno + 1))
+    return code
 
 
 def test_all_public_names_are_there_and_sorted() -> None:

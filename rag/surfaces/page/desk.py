@@ -70,7 +70,8 @@ class Shelf:
     """The documents: what is there, what comes in and what goes."""
 
     def __init__(self, rag: Rag) -> None:
-        self._rag = rag
+        self._rag, self._incoming = rag, rag.settings.data_dir / "incoming"
+        shutil.rmtree(self._incoming, ignore_errors=True)  # what a server that was killed left
         self._coming = 0  # how many batches are being brought in
         self._problem = ""  # why the last one could not be
         self._lock = threading.Lock()
@@ -93,9 +94,8 @@ class Shelf:
         below = Path(*[part for part in parts if part][-8:] or ["file"])
         if below.suffix.lower() not in SUFFIXES:
             raise HTTPException(415, f"It cannot be read: {', '.join(sorted(SUFFIXES))} can.")
-        incoming = self._rag.settings.data_dir / "incoming"
-        incoming.mkdir(parents=True, exist_ok=True)
-        batch = Path(mkdtemp(dir=incoming))
+        self._incoming.mkdir(parents=True, exist_ok=True)
+        batch = Path(mkdtemp(dir=self._incoming))
         file = batch / UPLOADS / below
         file.parent.mkdir(parents=True)
         try:
@@ -109,9 +109,8 @@ class Shelf:
 
     def ingest(self, batches: Annotated[list[str], Body(embed=True)]) -> dict[str, bool]:
         """Begin to bring in what was received; `shown` tells how far that is."""
-        incoming = self._rag.settings.data_dir / "incoming"
-        known = {batch.name for batch in incoming.iterdir()} if incoming.is_dir() else set()
-        paths = [incoming / batch for batch in batches if batch in known]
+        known = {batch.name for batch in self._incoming.iterdir()} if self._incoming.is_dir() else set()
+        paths = [self._incoming / batch for batch in batches if batch in known]
         with self._lock:
             self._coming, self._problem = self._coming + 1, ""
         threading.Thread(target=self._bring_in, args=(paths,), daemon=True).start()  # must not hold up the server's end

@@ -24,7 +24,7 @@ SCRIPTS = ("page.js", "source.js", "shelf.js")
 CONCURRENT_ANSWERS = 4  # over all open pages; further questions wait their turn
 
 _RELAY = "window.page.relay(trigger)  // 'submit' and 'select'"  # page.js sends questions and openings through it
-_PICKS = "(...given) => [...given.slice(0, -1), window.page.picks()]"
+_PICKS = "(...given) => [...given.slice(0, -1), window.page.picks()]"  # in the relay's place
 _SETTLED = "() => window.page.settled()"
 
 
@@ -67,17 +67,16 @@ def _part(name: str) -> gr.HTML:
 
 def _wire(talk: Talk, chat: gr.Chatbot, box: gr.Textbox, relay: gr.HTML) -> None:
     """What happens on Enter, on a question that the page offers, on stop, and when a conversation is opened."""
-    picks = gr.JSON(visible=False)
     both: dict[str, Any] = {"outputs": [box, chat], **PARTS["quiet"]}
     slow = both | {"trigger_mode": "once", "concurrency_id": "answers", "concurrency_limit": CONCURRENT_ANSWERS}
     running = [
-        box.submit(talk.ask, [box, chat, picks], js=_PICKS, **slow),
+        box.submit(talk.ask, [box, chat, relay], js=_PICKS, **slow),
         relay.submit(talk.send, [chat], **slow),
     ]
     for event in running:
         event.then(None, js=_SETTLED)
     stopping = {"queue": False, "cancels": running} | both
-    box.stop(talk.stop, [chat, picks], js=_PICKS, **stopping).then(None, js=_SETTLED)
+    box.stop(talk.stop, [chat, relay], js=_PICKS, **stopping).then(None, js=_SETTLED)
     relay.select(talk.open, None, **stopping).then(None, js=_SETTLED)
 
 
