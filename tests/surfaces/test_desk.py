@@ -48,7 +48,8 @@ def brought_in(client: httpx.Client, *names: str, data: bytes = b"The ferryman i
         (".hidden.txt", "uploads/hidden.txt"),
         ("文件 🎈.txt", "uploads/文件 🎈.txt"),
         ("folder/below/it.md", "uploads/folder/below/it.md"),
-        ("x" * 500 + ".txt", "uploads/" + "x" * 116 + ".txt"),
+        ("x" * 500 + ".txt", "uploads/" + "x" * 196 + ".txt"),
+        ("灯塔" * 100 + ".txt", "uploads/塔" + "灯塔" * 32 + ".txt"),
     ],
 )
 def test_whatever_a_file_is_called_it_lands_among_the_uploads(

@@ -73,6 +73,8 @@ def test_a_pdf_that_is_dropped_in_is_asked_and_its_line_is_marked_on_its_page(pa
     expect(page.locator(".files .list li")).to_have_count(4, timeout=SLEEP)
     expect(page.locator(".coming li")).to_have_count(0)
     assert "uploads/lights of the coast.pdf" in sources(page)
+    page.locator(".files .pick").set_input_files(pdf)
+    expect(page.locator(".coming li")).to_contain_text("Already here", timeout=SLEEP)
     ask(page, "How many metres tall is the lighthouse of Port Elver?")
     assert "The lighthouse of Port Elver is 41 metres tall" in said(page)
     page.locator("a.cite").first.click()
@@ -223,6 +225,17 @@ def test_an_edited_question_replaces_what_followed_it(page: Page) -> None:
     expect(page.locator(".editing")).to_be_hidden()
     page.reload()
     expect(page.locator(".asked")).to_have_text(["How many clocks does the museum show?"])
+
+
+def test_a_page_at_rest_does_nothing(page: Page) -> None:
+    ask(page, "How many berths does the harbour have?")
+    page.evaluate("""() => {
+        window.seen = 0;
+        const all = { subtree: true, childList: true, characterData: true, attributes: true };
+        setTimeout(() => new MutationObserver((found) => { window.seen += found.length; }).observe(document, all), 500);
+    }""")
+    page.wait_for_timeout(1500)
+    assert page.evaluate("window.seen") == 0
 
 
 def test_the_whole_document_opens_from_the_list_and_at_a_span_from_an_address(page: Page, address: str) -> None:

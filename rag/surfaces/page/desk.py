@@ -90,15 +90,15 @@ class Shelf:
 
     async def receive(self, request: Request, name: str) -> dict[str, str]:
         """Take one file in, as the body of the request; `ingest` makes it a document."""
-        parts = [_UNFIT.sub("_", part).strip(" .")[-120:] for part in name.split("/")]
+        parts = [_fitting(part) for part in name.split("/")]
         below = Path(*[part for part in parts if part][-8:] or ["file"])
         if below.suffix.lower() not in SUFFIXES:
             raise HTTPException(415, f"It cannot be read: {', '.join(sorted(SUFFIXES))} can.")
         self._incoming.mkdir(parents=True, exist_ok=True)
         batch = Path(mkdtemp(dir=self._incoming))
         file = batch / UPLOADS / below
-        file.parent.mkdir(parents=True)
         try:
+            file.parent.mkdir(parents=True)
             with file.open("wb") as opened:
                 async for chunk in request.stream():
                     opened.write(chunk)
@@ -170,7 +170,7 @@ class Talks:
         self,
         user: User,
         conversation: str,
-        turn: Annotated[int, Body()],
+        turn: Annotated[int, Body(ge=1, lt=2**31)],
         liked: Annotated[bool | None, Body()],
         reason: Annotated[str, Body(max_length=2000)] = "",
     ) -> None:
@@ -199,6 +199,12 @@ class Sources:
     def picture(self, source: str, page: int, width: Annotated[int, Query(ge=100, le=2000)] = 1000) -> Response:
         """A page of a PDF as a picture."""
         return Response(self._rag.picture(source, page, width), media_type="image/png")
+
+
+def _fitting(name: str) -> str:
+    """A name that every file system takes, a suffix added to it included: its last 200 bytes."""
+    seen = _UNFIT.sub("_", name).strip(" .")
+    return seen.encode("utf-8", "replace")[-200:].decode("utf-8", "ignore")
 
 
 def _file(text: str, kind: str, name: str) -> Response:

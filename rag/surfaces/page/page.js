@@ -168,26 +168,27 @@ window.page = (() => {
 
   // --- What is put into words and kept in order while Gradio draws ---
   let heard = "", hearing = false, started = false;
+  const put = (one, property, value) => { if (one && one[property] !== value) one[property] = value; }; // else it is a change
   const dress = () => {
     const parts = ["#box textarea", "#left .list", "#tools select", "#side .opened"];
     if (!started && state.trigger && parts.every((one) => find(one))) { started = true; start(); }
     document.documentElement.lang = language;
-    const put = { word: "textContent", title: "title", label: "ariaLabel", hint: "placeholder" };
-    for (const [kind, property] of Object.entries(put)) {
+    const texts = { word: "textContent", title: "title", label: "ariaLabel", hint: "placeholder" };
+    for (const [kind, property] of Object.entries(texts)) {
       all(`[data-${kind}]`).forEach((one) => { one[property] = words[one.dataset[kind]]; one.removeAttribute(`data-${kind}`); });
     }
     all("#chat [data-testid][aria-label]").forEach((message) => { // else it is read out as HTML
-      const word = words[message.dataset.testid === "user" ? "question" : "answer"];
-      message.role = "group";
-      if (message.getAttribute("aria-label") !== word) message.setAttribute("aria-label", word);
+      put(message, "role", "group");
+      put(message, "ariaLabel", words[message.dataset.testid === "user" ? "question" : "answer"]);
     });
     all("#chat [aria-live=polite]").forEach((log) => { // it would be read anew each time
-      Object.assign(log, { ariaLive: "off", ariaLabel: words.conversation });
+      log.ariaLive = "off";
+      log.ariaLabel = words.conversation;
     });
     all("#chat :is(.asked, pre, table)").forEach((one) => { // else the keyboard cannot scroll them
-      if (one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight) one.tabIndex = 0;
+      if (one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight) put(one, "tabIndex", 0);
     });
-    if (box()) box().ariaLabel = words.question_label; // Gradio's takes in the button
+    put(box(), "ariaLabel", words.question_label); // Gradio's takes in the button
     const welcome = find("#chat .welcome:empty");
     if (welcome) greet(welcome);
     document.body.classList.toggle("busy", isBusy());

@@ -4,13 +4,14 @@
   const { words, say, make, find, all, button, call, query, confirm, trying } = page;
   const unticked = new Set();
   let files = { documents: [], failed: [], busy: false };
+  let known = new Set(); // the sources that were there before files were sent
   let drawn = "";
 
   // --- Documents ---
   const size = (bytes) => (bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
   const counted = (name, count) => (count === 1 ? words[`${name}_one`] : say(name, { count }));
   const facts = (one) => [
-    counted("passages", one.passages), one.pages && say("pages", { count: one.pages }), one.bytes !== null && size(one.bytes),
+    counted("passages", one.passages), one.pages && counted("pages", one.pages), one.bytes !== null && size(one.bytes),
     one.modified && new Date(1000 * one.modified).toLocaleDateString(document.documentElement.lang, { dateStyle: "medium" }),
   ].filter(Boolean).join(" · ");
   const remove = (source, title) => trying(async () => {
@@ -58,10 +59,17 @@
     draw();
     const [what, done, total] = files.doing ?? [];
     all(".coming .sent .place").forEach((line) => {
-      line.textContent = what && total ? say("indexing_of", { done, total }) : words.indexing;
+      line.textContent = total && `${what}_of` in words ? say(`${what}_of`, { done, total }) : words.indexing;
     });
     if (files.busy) setTimeout(listFiles, 500);
-    else all(".coming .sent").forEach((one) => one.remove());
+    else all(".coming .sent").forEach(arrived);
+  };
+  const arrived = (line) => { // it says for a moment what came of it
+    const isNew = files.documents.some(({ source }) => !known.has(source) && source.startsWith(`uploads/${line.title}`));
+    const isLeftOut = files.failed.some(({ source }) => source.startsWith(`uploads/${line.title}`));
+    line.classList.remove("sent");
+    find(".place", line).textContent = words[isNew ? "added" : isLeftOut ? "left_out" : "already"];
+    setTimeout(() => line.remove(), 4000);
   };
 
   // --- Files that come in ---
@@ -88,7 +96,9 @@
   const bring = async (found) => {
     page.place(matchMedia("(max-width: 900px)").matches ? "left" : document.body.dataset.place);
     all(".coming .failed").forEach((one) => one.remove());
-    const lines = found.map(([, path]) => make("li", {}, make("span", { className: "name" }, path), make("progress", { ariaLabel: path }),
+    known = new Set(files.documents.map((one) => one.source));
+    const stem = (path) => path.replace(/\.\w+$/, "");
+    const lines = found.map(([, path]) => make("li", { title: stem(path) }, make("span", { className: "name" }, path), make("progress", { ariaLabel: path }),
       make("span", { className: "place" }, words.waiting)));
     find(".coming").append(...lines);
     const batches = [];
@@ -134,7 +144,8 @@
     open.onclick = () => page.open(one.id);
     const rename = () => trying(async () => {
       const given = await named(one.title);
-      if (given) await call("PATCH", path, { title: given.get("title") });
+      if (!given) return;
+      await call("PATCH", path, { title: given.get("title") });
       await listTalks();
     });
     const drop = () => trying(async () => {
