@@ -104,6 +104,10 @@ class Conversations:
             for row in self._run("turns", user, conversation)
         ]
 
+    def last(self, user: str, conversation: str) -> int:
+        """The position of a conversation's last turn; 0 when this user has none of that id."""
+        return next((row[0] for row in self._run("last", user, conversation)), 0)
+
     def listed(self, user: str, search: str = "") -> list[Listed]:
         """A user's conversations, the last changed first: those that hold every word of `search` somewhere."""
         return [Listed(*row) for row in self._run("listed", user, search=visible(search))]

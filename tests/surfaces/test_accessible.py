@@ -242,7 +242,7 @@ def test_a_screen_reader_hears_each_sentence_once(browser: Browser, rag: Scripte
 
 def _heard(page: Page) -> str:
     """What was said since the last time, without what is being done."""
-    page.wait_for_function("!document.body.classList.contains('busy')")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))")
     doing = {WORDS["en"][name] for name in ("searching", "reading")}
     said: list[str] = page.evaluate("window.heard.splice(0)")
     return "".join(one for one in said if one not in doing)

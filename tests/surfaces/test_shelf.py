@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from rag import Rag
 from rag.conversations import Conversations
 from tests.conftest import MakeRag
-from tests.surfaces.page_fixtures import chromium, served
+from tests.surfaces.page_fixtures import Line, ScriptedRag, chromium, held, served
 from tests.surfaces.test_page import ask, finished, opened, said
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("default")]  # Gradio's own warnings are not ours
@@ -88,6 +88,11 @@ def test_a_pdf_that_is_dropped_in_is_asked_and_its_line_is_marked_on_its_page(pa
     assert within and around
     assert around["y"] < within["y"] < within["y"] + within["height"] < around["y"] + around["height"]
     assert within["width"] > 0.3 * around["width"]
+    expect(box).to_be_in_viewport()
+    page.locator("#side .small").click()
+    expect(page.locator("dialog .sheet .box")).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_a_file_that_cannot_be_read_is_listed_with_its_reason_and_spoils_nothing(page: Page, tmp_path: Path) -> None:
@@ -99,7 +104,7 @@ def test_a_file_that_cannot_be_read_is_listed_with_its_reason_and_spoils_nothing
     failed = page.locator(".files .list .failed")
     expect(failed).to_contain_text("broken.pdf", timeout=SLEEP)
     expect(failed).to_contain_text("it is not a PDF")
-    expect(page.locator(".coming .failed")).to_contain_text("It cannot be read")
+    expect(page.locator(".coming .failed")).to_contain_text("can be read")
     assert "uploads/notes.txt" in sources(page)
     failed.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
@@ -127,6 +132,10 @@ def test_only_ticked_documents_are_asked(page: Page) -> None:
     expect(page.locator(".about")).to_have_text("2 of 3 documents")
     ask(page, question)
     assert "Maud Ferrier" not in said(page)
+    page.get_by_label("All documents").check()
+    page.get_by_label("All documents").uncheck()
+    ask(page, question)
+    expect(page.locator(".failure")).to_have_text("No document is chosen: tick one to ask.")
     page.get_by_label("All documents").check()
     expect(page.locator(".about")).to_have_text("3 documents")
 
@@ -184,7 +193,8 @@ def test_what_is_thought_of_an_answer_is_kept_with_it(page: Page, rag: Rag) -> N
     form = page.get_by_role("dialog")
     form.get_by_label("Something is missing").check()
     form.get_by_label("In your own words").fill("Where are they?")
-    form.get_by_role("button", name="Send").click()
+    with page.expect_response("**/feedback"):
+        form.get_by_role("button", name="Send").click()
     expect(page.locator(".bad.on")).to_have_count(1)
     kept = Conversations(rag.settings.data_dir).feedback()
     assert [(one.liked, one.reason, one.question) for one in kept] == [
@@ -236,6 +246,104 @@ def test_a_page_at_rest_does_nothing(page: Page) -> None:
     }""")
     page.wait_for_timeout(1500)
     assert page.evaluate("window.seen") == 0
+
+
+def test_two_windows_on_one_conversation_lose_nothing(page: Page, address: str) -> None:
+    ask(page, "How many berths does the harbour have?")
+    expect(page).to_have_url(re.compile(r"/\?c=\w+$"))
+    other = page.context.new_page()
+    opened(other, page.url)
+    expect(other.locator(".said")).to_have_count(1)
+    ask(page, "Who opened the bakery?")
+    ask(other, "How many clocks does the museum show?")
+    expect(other.locator(".failure")).to_contain_text("went on in another window")
+    other.reload()
+    expect(other.locator(".asked").last).to_have_text("Who opened the bakery?")
+
+
+def test_a_question_never_lands_in_a_conversation_that_is_not_shown(page: Page, rag: Rag) -> None:
+    ask(page, "How many berths does the harbour have?")
+    page.locator(".talks .new").click()
+    expect(page.locator(".asked")).to_have_count(0)
+    ask(page, "Who opened the bakery?")
+    page.route("**/gradio_api/run/**", lambda route: (page.wait_for_timeout(1500), route.continue_()))
+    page.route("**/queue/join*", lambda route: (page.wait_for_timeout(1500), route.continue_()))
+    page.get_by_label("Your question").fill("How many clocks does the museum show?")
+    page.locator(".talks li .name", has_text="berths").click()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.locator(".asked")).to_have_text(["How many berths does the harbour have?"], timeout=10_000)
+    expect(page.get_by_label("Your question")).to_have_value("How many clocks does the museum show?")
+    saved = Conversations(rag.settings.data_dir)
+    assert sorted(saved.last("", one.id) for one in saved.listed("")) == [1, 1]
+
+
+def test_what_was_said_before_a_stop_is_kept(browser: Browser) -> None:
+    first = "They hold hands while they sleep, so that they do not drift apart."
+    script = {"What do otters do?": [Line(first, (("otters.md", first),)), Line("They swim.")]}
+    rag = ScriptedRag({"otters.md": first}, script)
+    with served(rag) as address, browser.new_context() as context:
+        page = context.new_page()
+        opened(page, address)
+        with held(rag, after=1):
+            page.get_by_label("Your question").fill("What do otters do?")
+            page.keyboard.press("Enter")
+            expect(page.locator(".said")).to_have_text(f"{first}1")
+            page.get_by_role("button", name="Stop").click()
+            expect(page.locator(".note", has_text="Stopped.")).to_be_visible()
+        page.wait_for_timeout(300)
+        page.reload()
+        expect(page.locator(".said")).to_contain_text(first)
+        expect(page.locator(".note", has_text="Stopped.")).to_be_visible()
+
+
+def test_the_first_document_of_an_empty_folder_brings_questions(page: Page, rag: Rag, tmp_path: Path) -> None:
+    for source in ("bakery.txt", "harbour.md", "deep/museum.md"):
+        rag.delete(source)
+    page.reload()
+    expect(page.get_by_text("No documents yet. Drop some in.")).to_be_visible()
+    ask(page, "How many berths does the harbour have?")
+    expect(page.locator(".failure")).to_have_text("No documents yet. Drop some in.")
+    page.locator(".talks .new").click()
+    (tmp_path / "ferry.md").write_text("# The ferry\n\nThe ferry was built by Ada Morrow in 1874.\n", "utf-8")
+    page.locator(".files .pick").set_input_files(tmp_path / "ferry.md")
+    expect(page.locator(".welcome .ask")).not_to_have_count(0, timeout=SLEEP)
+
+
+def test_when_the_server_is_gone_the_page_says_so(browser: Browser, make_rag: MakeRag) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        with served(make_rag()) as address:
+            opened(page, address)
+            expect(page.locator(".files .list li")).to_have_count(3)
+        page.get_by_label("Your question").fill("Who opened the bakery?")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Connection to the server was lost")).to_be_visible(timeout=20_000)
+        expect(page.get_by_label("Your question")).to_have_value("Who opened the bakery?")
+
+
+def test_an_earlier_question_is_asked_again_only_after_a_yes(page: Page) -> None:
+    ask(page, "How many berths does the harbour have?")
+    ask(page, "Who opened the bakery?")
+    page.locator(".reply").first.hover()
+    page.locator(".reply").first.get_by_role("button", name="Retry").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(page.locator(".asked")).to_have_count(2)
+    page.locator(".reply").first.get_by_role("button", name="Retry").click()
+    page.get_by_role("dialog").get_by_role("button", name="Retry").click()
+    expect(page.locator(".asked")).to_have_count(1)
+    finished(page)
+
+
+def test_an_edit_that_is_given_up_puts_back_what_was_typed(page: Page) -> None:
+    ask(page, "How many berths does the harbour have?")
+    box = page.get_by_label("Your question")
+    box.fill("a draft")
+    page.locator(".asked").first.hover()
+    page.get_by_role("button", name="Edit").first.click()
+    expect(box).to_have_value("How many berths does the harbour have?")
+    page.get_by_role("button", name="Cancel").click()
+    expect(box).to_have_value("a draft")
 
 
 def test_the_whole_document_opens_from_the_list_and_at_a_span_from_an_address(page: Page, address: str) -> None:

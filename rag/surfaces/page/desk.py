@@ -17,11 +17,13 @@ from typing import Annotated, Any
 from fastapi import Body, Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import HTTPException
 
+from rag.answering.types import Answer
 from rag.conversations import Conversations
 from rag.documents.readers import SUFFIXES
 from rag.engine import Rag
-from rag.errors import RagError
+from rag.errors import CorpusError, RagError
 from rag.surfaces.page.export import as_markdown
+from rag.surfaces.page.words import words_in
 from rag.surfaces.receipt import receipt
 
 log = logging.getLogger(__name__)
@@ -73,27 +75,32 @@ class Shelf:
         self._rag, self._incoming = rag, rag.settings.data_dir / "incoming"
         shutil.rmtree(self._incoming, ignore_errors=True)  # what a server that was killed left
         self._coming = 0  # how many batches are being brought in
+        self._last: dict[str, Any] = {}  # what was shown
         self._problem = ""  # why the last one could not be
         self._lock = threading.Lock()
 
-    def shown(self) -> dict[str, Any]:
-        """All documents, and the files that were left out and why; or, while some come in, how far that is."""
+    def shown(self, user: User) -> dict[str, Any]:
+        """All documents, the files that were left out and why, and what is being done; and who asks."""
         doing = self._rag.doing()
-        if self._coming or doing:  # to ask for the documents would be to wait for those that come in
-            return {"doing": doing, "busy": True}
+        busy = self._coming > 0 or doing is not None
+        if not (busy and self._last):  # to ask for them now would be to wait for those that come in
+            self._last = self._documents()
+        return {**self._last, "doing": doing, "busy": busy, "user": user}
+
+    def _documents(self) -> dict[str, Any]:
         try:
             documents, problem = [asdict(one) for one in self._rag.documents()], self._problem
-        except RagError as error:
-            documents, problem = [], str(error)
+        except RagError as error:  # where nothing is there to read, the page has words of its own
+            documents, problem = [], "" if isinstance(error, CorpusError) else str(error)
         failed = [{"source": source, "reason": reason} for source, reason in self._rag.failed()]
-        return {"documents": documents, "failed": failed, "problem": problem, "doing": None, "busy": False}
+        return {"documents": documents, "failed": failed, "problem": problem}
 
     async def receive(self, request: Request, name: str) -> dict[str, str]:
         """Take one file in, as the body of the request; `ingest` makes it a document."""
         parts = [_fitting(part) for part in name.split("/")]
         below = Path(*[part for part in parts if part][-8:] or ["file"])
         if below.suffix.lower() not in SUFFIXES:
-            raise HTTPException(415, f"It cannot be read: {', '.join(sorted(SUFFIXES))} can.")
+            raise HTTPException(415, f"Only {', '.join(SUFFIXES)} can be read.")
         self._incoming.mkdir(parents=True, exist_ok=True)
         batch = Path(mkdtemp(dir=self._incoming))
         file = batch / UPLOADS / below
@@ -154,17 +161,18 @@ class Talks:
         """Forget a conversation."""
         self._saved.delete(user, conversation)
 
-    def markdown(self, user: User, conversation: str, turn: int | None = None) -> Response:
+    def markdown(self, user: User, conversation: str, turn: int | None = None, language: str = "en") -> Response:
         """A conversation, or one turn of it, as a file of Markdown."""
         turns = [one for one in self._saved.turns(user, conversation) if turn in (None, one.position)]
-        return _file(as_markdown(turns), "text/markdown", "answer.md" if turn else "conversation.md")
+        if not turns:
+            raise HTTPException(404, "There is no such conversation any more.")
+        return _file(
+            as_markdown(turns, words_in(language)), "text/markdown", "answer.md" if turn else "conversation.md"
+        )
 
     def receipt(self, user: User, conversation: str, turn: int) -> Response:
         """The receipt of one answer."""
-        found = [one.answer for one in self._saved.turns(user, conversation) if one.position == turn]
-        if not found or found[0] is None:
-            raise HTTPException(404, "There is no such answer.")
-        return _file(receipt(self._rag, found[0]), "text/html", "receipt.html")
+        return _file(receipt(self._rag, self._answer(user, conversation, turn)), "text/html", "receipt.html")
 
     def judge(
         self,
@@ -175,8 +183,15 @@ class Talks:
         reason: Annotated[str, Body(max_length=2000)] = "",
     ) -> None:
         """Note whether an answer was good, and why."""
-        settings = self._rag.settings.model_dump(mode="json", include={"passages", "reranker", "unsupported", "llm"})
+        self._answer(user, conversation, turn)
+        settings = self._rag.settings.model_dump(mode="json", include={"passages", "reranker", "unsupported"})
         self._saved.judge(user, conversation, turn, liked, reason, settings)
+
+    def _answer(self, user: str, conversation: str, turn: int) -> Answer:
+        for one in self._saved.turns(user, conversation):
+            if one.position == turn and one.answer is not None:
+                return one.answer
+        raise HTTPException(404, "There is no such answer any more.")
 
 
 class Sources:

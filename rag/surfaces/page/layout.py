@@ -11,6 +11,7 @@ import gradio as gr
 from fastapi import FastAPI
 
 from rag.conversations import Conversations
+from rag.documents.readers import SUFFIXES
 from rag.engine import Rag
 from rag.surfaces.page.desk import add_routes
 from rag.surfaces.page.talk import Talk
@@ -25,6 +26,7 @@ CONCURRENT_ANSWERS = 4  # over all open pages; further questions wait their turn
 
 _RELAY = "window.page.relay(trigger)  // 'submit' and 'select'"  # page.js sends questions and openings through it
 _PICKS = "(...given) => [...given.slice(0, -1), window.page.picks()]"  # in the relay's place
+_ASKING = _PICKS.replace("picks", "asking")
 _SETTLED = "() => window.page.settled()"
 
 
@@ -36,7 +38,8 @@ def mount(app: FastAPI, rag: Rag) -> None:
     colours, *styles = ((HERE / name).read_text("utf-8") for name in STYLES)
     style = f"{colours}\n:root:root {{ {' '.join(styles)} }}"  # nested, they outweigh Gradio's own rules
     scripts = "\n".join((HERE / name).read_text("utf-8") for name in SCRIPTS)
-    told = {"words": WORDS, "limitMb": rag.settings.max_file_mb, "signedIn": rag.settings.auth is not None}
+    told = {"words": WORDS, "limitMb": rag.settings.max_file_mb, "suffixes": SUFFIXES}
+    told |= {"signedIn": rag.settings.auth is not None}
     given = json.dumps(told).replace("<", "\\u003c")
     head = f"{PARTS['icon']}<style>{style}</style><script>window.given = {given};\n{scripts}</script>"
     theme = gr.Theme.load(str(HERE / "theme.json"))  # neutral greys, one accent, system fonts
@@ -70,14 +73,16 @@ def _wire(talk: Talk, chat: gr.Chatbot, box: gr.Textbox, relay: gr.HTML) -> None
     both: dict[str, Any] = {"outputs": [box, chat], **PARTS["quiet"]}
     slow = both | {"trigger_mode": "once", "concurrency_id": "answers", "concurrency_limit": CONCURRENT_ANSWERS}
     running = [
-        box.submit(talk.ask, [box, chat, relay], js=_PICKS, **slow),
+        box.submit(talk.ask, [box, chat, relay], js=_ASKING, **slow),
         relay.submit(talk.send, [chat], **slow),
     ]
     for event in running:
         event.then(None, js=_SETTLED)
     stopping = {"queue": False, "cancels": running} | both
     box.stop(talk.stop, [chat, relay], js=_PICKS, **stopping).then(None, js=_SETTLED)
-    relay.select(talk.open, None, **stopping).then(None, js=_SETTLED)
+    opening = relay.select(talk.open, None, **stopping)
+    opening.success(None, js="() => window.page.opened(true)")
+    opening.then(None, js="() => window.page.opened(false)")
 
 
 def _telling(rag: Rag) -> Callable[[gr.Request], None]:

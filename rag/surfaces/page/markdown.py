@@ -26,7 +26,7 @@ def escape(text: str) -> str:
 
 def markdown_html(pieces: Iterable[tuple[str, Sequence[str]]]) -> str:
     """The pieces, joined, as HTML on one line; the marks of each piece stand behind it, between OPEN and CLOSE."""
-    text = "".join(_with_marks(_UNSHOWABLE.sub("\ufffd", piece), marks) for piece, marks in pieces)
+    text = "".join(marked(_UNSHOWABLE.sub("\ufffd", piece), " ".join(map(_sentinel, marks))) for piece, marks in pieces)
     parser = _parser()
     tokens = parser.parse(text)
     for token in _all(tokens):
@@ -35,14 +35,13 @@ def markdown_html(pieces: Iterable[tuple[str, Sequence[str]]]) -> str:
     return html.replace("\n", "")  # between blocks only: those of the text are entities
 
 
-def _with_marks(piece: str, marks: Sequence[str]) -> str:
+def marked(piece: str, marks: str) -> str:
     """The piece with its marks where Markdown keeps them: in the last cell of a row, after the end of a code block."""
-    written = "".join(f" {OPEN}{mark}{CLOSE}" for mark in marks)
-    if not written:
+    if not marks:
         return piece
     if piece.endswith("|"):
-        return f"{piece[:-1]}{written} |"
-    return f"{piece}\n\n{written.strip()}" if piece.endswith(("```", "~~~")) else piece + written
+        return f"{piece[:-1]} {marks} |"
+    return f"{piece}\n\n{marks}" if piece.endswith(("```", "~~~")) else f"{piece} {marks}"
 
 
 @cache
@@ -53,6 +52,10 @@ def _parser() -> MarkdownIt:
     for name, form in forms.items():
         parser.add_render_rule(name, _rule(form))
     return parser
+
+
+def _sentinel(mark: str) -> str:
+    return f"{OPEN}{mark}{CLOSE}"
 
 
 def _all(tokens: Iterable[Token]) -> Iterable[Token]:

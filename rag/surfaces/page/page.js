@@ -3,7 +3,7 @@
 window.page = (() => {
   const language = navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
   const words = window.given.words[language];
-  const state = { conversation: "", model: "", turn: null, trigger: null };
+  const state = { conversation: "", model: "", turn: null, draft: "", opening: null, trigger: null };
 
   const find = (selector, within = document) => within.querySelector(selector);
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -21,17 +21,18 @@ window.page = (() => {
 
   const call = async (method, path, body) => {
     const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
-    let response;
-    try {
-      response = await fetch(`/page/${path}`, { method, ...sent });
-    } catch {
-      throw new Error(words.offline);
-    }
-    if (response.status === 401) location.reload();
+    const response = await fetch(`/page/${path}`, { method, ...sent }).catch(() => { throw new Error(words.offline); });
     const given = await response.json().catch(() => null);
     if (!response.ok) throw new Error(given?.error?.message ?? words.no_such_place);
     return given;
   };
+  const reach = window.fetch;
+  window.fetch = async (...given) => { // Gradio says nothing when the server no longer knows who asks
+    const response = await reach(...given);
+    if (response.status === 401) signInAgain();
+    return response;
+  };
+  const signInAgain = () => location.reload(); // which leads to the sign-in; what was typed is kept
   const query = (values) => new URLSearchParams(values).toString();
   const tell = (text) => { const live = find("#tools .live"); if (live) live.textContent = text; };
   const trying = async (work) => { try { return await work(); } catch (error) { await confirm(error.message, null); } };
@@ -53,36 +54,65 @@ window.page = (() => {
   });
 
   // --- Asking ---
+  let heard = "", hearing = false; // what a screen reader was told of the answer that is coming
   const box = () => find("#box textarea");
   const isBusy = () => !!find("#box .stop-button");
   const anew = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (one) => one.toString(16).padStart(2, "0")).join("");
   const picks = () => ({
     conversation: state.conversation, language, model: state.model, sources: page.sources(), turn: state.turn,
   });
-  const ask = (question, turn = null) => { if (!isBusy()) state.trigger("submit", { ...picks(), question, turn }); };
+  const asking = () => { // what goes with a question that is being sent
+    heard = textOf(all("#chat .reply").at(-1));
+    hearing = true;
+    history.replaceState(null, "", `/?c=${state.conversation}`);
+    setTimeout(() => page.listTalks(), 500);
+    return picks();
+  };
+  const ask = (question, turn = null) => { if (!isBusy() && !state.opening) state.trigger("submit", { ...asking(), question, turn }); };
   const open = (conversation) => {
-    state.conversation = conversation;
+    state.opening = conversation; // until it is shown, what is asked would belong to the one that is
     edit(null);
     page.closeSource();
-    state.trigger("select", picks());
+    state.trigger("select", { ...picks(), conversation });
     place("talk");
   };
-  const edit = (turn, text = "") => {
-    state.turn = turn;
-    const line = find("#tools .editing");
-    line.hidden = turn === null;
-    if (turn === null) return;
-    find("span", line).textContent = say("editing", { turn });
+  const opened = (isShown) => {
+    if (isShown) state.conversation = state.opening;
+    else settled();
+    state.opening = null;
+  };
+  const hold = (event) => {
+    const sends = event.type === "click" ? event.target.closest("#box button") : event.key === "Enter" && event.target === box();
+    if (!state.opening || !sends) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  };
+  document.addEventListener("input", (event) => { // it outlives a reload, whatever that is for
+    if (event.target === box()) sessionStorage.setItem("draft", event.target.value);
+  });
+  document.addEventListener("click", hold, true);
+  document.addEventListener("keydown", hold, true);
+  const type = (text) => {
     const field = box();
     field.value = text;
     field.dispatchEvent(new Event("input", { bubbles: true }));
     field.focus();
   };
+  const edit = (turn, text = "") => {
+    if (turn !== null) {
+      if (state.turn === null) state.draft = box().value;
+      find("#tools .editing span").textContent = say("editing", { turn });
+      type(text);
+    }
+    state.turn = turn;
+    find("#tools .editing").hidden = turn === null;
+  };
   const settled = () => {
     edit(null);
-    const asked = all("#chat .asked").length > 0;
-    history.replaceState(null, "", asked ? `/?c=${state.conversation}` : "/");
+    sessionStorage.setItem("draft", box().value);
+    history.replaceState(null, "", find("#chat .asked") ? `/?c=${state.conversation}` : "/");
     page.listTalks();
+    setTimeout(() => { hear(); hearing = isBusy(); }, 100); // Gradio draws what came last a moment later
   };
   const relay = (trigger) => { state.trigger = trigger; dress(); };
   const start = () => { // once all parts have been drawn
@@ -90,6 +120,7 @@ window.page = (() => {
     const address = new URLSearchParams(location.search), named = address.get("c");
     state.conversation = named && /^[\w-]{1,64}$/.test(named) ? named : anew();
     if (named) open(state.conversation);
+    if (sessionStorage.getItem("draft")) type(sessionStorage.getItem("draft"));
     find(".signout").hidden = !window.given.signedIn;
     page.listTalks();
     page.listFiles();
@@ -111,7 +142,7 @@ window.page = (() => {
   };
   const questionOf = (turn) => all("#chat .asked")[turn - 1].textContent;
   const textOf = (reply) => {
-    const said = find(".said, .failure, .note", reply)?.cloneNode(true);
+    const said = reply && find(".said, .failure, .note", reply)?.cloneNode(true);
     if (!said) return "";
     all("a.cite", said).forEach((link) => link.replaceWith(` [${link.textContent}]`));
     all("p, li, tr, pre, h1, h2, h3, h4, h5, h6, br", said).forEach((block) => block.after("\n"));
@@ -145,29 +176,42 @@ window.page = (() => {
     if (given) await send(liked, given.getAll("reason").filter((text) => text.trim()).join("; "));
     tell(words.thanks);
   };
-  const fetchFile = (path) => make("a", { href: `/page/conversations/${state.conversation}/${path}`, download: "" }).click();
+  const fetchFile = async (path, values, id = state.conversation) => {
+    const response = await fetch(`/page/conversations/${id}/${path}?${query({ language, ...values })}`);
+    if (!response.ok) throw new Error(words.no_such_place);
+    const href = URL.createObjectURL(await response.blob());
+    make("a", { href, download: response.headers.get("Content-Disposition").split('"')[1] }).click();
+    URL.revokeObjectURL(href);
+  };
   const actions = {
-    copy: (pressed) => copy(textOf(pressed.closest(".reply"))),
-    retry: (_, turn) => ask(questionOf(turn), turn),
+    copy: async (pressed) => {
+      await copy(textOf(pressed.closest(".reply")));
+      pressed.classList.add("done");
+      setTimeout(() => pressed.classList.remove("done"), 1500);
+    },
+    retry: async (_, turn) => {
+      const isLast = turn === all("#chat .asked").length;
+      if (isLast || await confirm(say("retry_earlier", { turn }), words.retry)) ask(questionOf(turn), turn);
+    },
     edit: (_, turn) => edit(turn, questionOf(turn)),
     change: (pressed, turn) => edit(turn, find(".query", pressed.closest(".searched")).textContent),
     good: (pressed, turn) => judge(pressed, turn, true),
     bad: (pressed, turn) => judge(pressed, turn, false),
-    markdown: (_, turn) => fetchFile(`markdown?turn=${turn}`),
-    receipt: (_, turn) => fetchFile(`receipt?turn=${turn}`),
+    markdown: (_, turn) => fetchFile("markdown", { turn }),
+    receipt: (_, turn) => fetchFile("receipt", { turn }),
   };
   document.addEventListener("click", (event) => {
     const pressed = event.target.closest("#chat .act, #chat .ask, .places button, #tools .cancel, .signout");
     if (!pressed) return;
     if (pressed.matches(".places button")) place(pressed.dataset.place);
-    else if (pressed.matches(".cancel")) edit(null);
+    else if (pressed.matches(".cancel")) { edit(null); type(state.draft); }
     else if (pressed.matches(".signout")) fetch("/signout", { method: "POST" }).then(() => location.assign("/"));
     else if (pressed.matches(".ask")) ask(pressed.textContent);
     else trying(() => actions[[...pressed.classList].find((name) => name in actions)](pressed, turnOf(pressed)));
   });
 
   // --- What is put into words and kept in order while Gradio draws ---
-  let heard = "", hearing = false, started = false;
+  let started = false;
   const put = (one, property, value) => { if (one && one[property] !== value) one[property] = value; }; // else it is a change
   const dress = () => {
     const parts = ["#box textarea", "#left .list", "#tools select", "#side .opened"];
@@ -189,21 +233,20 @@ window.page = (() => {
       if (one.scrollWidth > one.clientWidth || one.scrollHeight > one.clientHeight) put(one, "tabIndex", 0);
     });
     put(box(), "ariaLabel", words.question_label); // Gradio's takes in the button
-    const welcome = find("#chat .welcome:empty");
-    if (welcome) greet(welcome);
+    if (find("#chat .welcome:empty")) greet();
     document.body.classList.toggle("busy", isBusy());
     hear();
   };
-  const greet = async (welcome) => {
-    welcome.append(make("h2", {}, words.welcome));
+  const greet = async () => {
+    const welcome = find("#chat .welcome"), title = make("h2", {}, words.welcome);
+    if (!welcome) return;
+    if (!welcome.children.length) welcome.append(title);
     const starters = await call("GET", "starters").catch(() => []);
-    welcome.append(...starters.map((text) => make("button", { type: "button", className: "ask" }, text)));
+    welcome.replaceChildren(title, ...starters.map((text) => make("button", { type: "button", className: "ask" }, text)));
   };
-  const hear = () => { // each sentence once, as it comes; the last ones often come with the end
-    const busy = isBusy(), last = all("#chat :is(.asked, .reply)").at(-1);
-    if (busy && !hearing) heard = "";
-    const text = (busy || hearing) && last?.matches(".reply") ? textOf(last) || last.textContent : "";
-    hearing = busy;
+  const hear = () => { // each sentence once, as it comes
+    const last = all("#chat :is(.asked, .reply)").at(-1);
+    const text = hearing && last?.matches(".reply") ? textOf(last) || last.textContent : "";
     if (!text || text === heard) return;
     tell(text.startsWith(heard) ? text.slice(heard.length) : text);
     heard = text;
@@ -213,5 +256,6 @@ window.page = (() => {
   new MutationObserver(() => { due ||= requestAnimationFrame(() => { due = 0; dress(); }); })
     .observe(document.documentElement, watched);
 
-  return { words, say, make, find, all, button, call, query, confirm, trying, tell, state, picks, ask, open, anew, settled, relay, place };
+  return { words, say, make, find, all, button, call, query, confirm, trying, tell, state, picks, asking, ask, open, opened, anew, settled, relay, place,
+    fetchFile, greet, signInAgain };
 })();

@@ -160,7 +160,7 @@ def _searched(answer: Answer, words: Words) -> str:
     if answer.query.split() == answer.question.split():
         return ""
     change = f'<button type="button" class="act change"><span>{escape(words["change"])}</span></button>'
-    query = f'<span class="query">{escape(answer.query)}</span>'
+    query = f'<span class="query" title="{escape(words["brackets"])}">{escape(answer.query)}</span>'
     return f'<p class="searched">{escape(words["searched"])} {query}{change}</p>'
 
 
@@ -176,13 +176,13 @@ def _said(answer: Answer, turn: int, words: Words) -> str:
     """The sentences with their marks: a model's with its Markdown, those of the documents literally."""
     links = {str(citation.number): _link(citation, turn) for citation in answer.citations}
     links[UNSUPPORTED] = f' <span class="unfounded">{escape(words["unfounded"])}</span>'
-    pieces = list(_pieces(answer.text, answer.sentences))
+    found = list(pieces(answer.text, answer.sentences))
     if answer.model != "extractive" and answer.sentences:
-        marked = _SENTINEL.sub(lambda found: links.get(found[1], ""), markdown_html(pieces))
+        marked = _SENTINEL.sub(lambda found: links.get(found[1], ""), markdown_html(found))
         return f'<div class="said written">{marked}</div>'
     values = {sentence.text: sentence.value for sentence in answer.sentences}
     html = "".join(
-        _literal(text, values.get(text)) + "".join(links.get(mark, "") for mark in marks) for text, marks in pieces
+        _literal(text, values.get(text)) + "".join(links.get(mark, "") for mark in marks) for text, marks in found
     )
     return f'<div class="said literal"><p>{html}</p></div>'
 
@@ -197,7 +197,7 @@ def _literal(text: str, value: Span | None) -> str:
     return f"</p><p>{escape(text[2:])}" if text.startswith("\n\n") else escape(text)
 
 
-def _pieces(text: str, sentences: Sequence[Sentence]) -> Iterator[tuple[str, tuple[str, ...]]]:
+def pieces(text: str, sentences: Sequence[Sentence]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The text in order, each sentence with the marks that follow it; the answer's own `[n]` are left out."""
     cursor = 0
     for sentence in sentences:

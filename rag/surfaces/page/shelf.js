@@ -2,7 +2,7 @@
 (() => {
   const page = window.page;
   const { words, say, make, find, all, button, call, query, confirm, trying } = page;
-  const unticked = new Set();
+  const unticked = new Set(JSON.parse(sessionStorage.getItem("unticked") ?? "[]"));
   let files = { documents: [], failed: [], busy: false };
   let known = new Set(); // the sources that were there before files were sent
   let drawn = "";
@@ -42,6 +42,14 @@
     every.indeterminate = ticked > 0 && ticked < count;
     const told = ticked === count ? counted("document", count) : ticked ? say("chosen", { count: ticked, all: count }) : words.chosen_none;
     find("#tools .about").textContent = told;
+    sessionStorage.setItem("unticked", JSON.stringify([...unticked]));
+  };
+  const narrow = () => { // the list to what holds the words that are searched for
+    const wanted = find(".files .find").value.toLowerCase().split(/\s+/);
+    all(".files .list li").forEach((line) => {
+      const text = `${line.textContent} ${find(".name", line)?.title}`.toLowerCase();
+      line.hidden = !wanted.every((word) => text.includes(word));
+    });
   };
   const draw = () => {
     const now = JSON.stringify([files.documents, files.failed, files.problem]);
@@ -50,14 +58,22 @@
       const problem = files.problem ? [make("li", { className: "failed" }, make("span", { className: "place" }, files.problem))] : [];
       find(".files .list").replaceChildren(...problem, ...files.failed.map(failure), ...files.documents.map(row));
       find(".files .all").hidden = files.documents.length < 2;
+      find(".files .find").hidden = files.documents.length < 12;
+      narrow();
       find(".files .empty").hidden = files.documents.length > 0;
+      page.greet();
     }
     chosen();
   };
   const listFiles = async () => {
     files = { ...files, ...await call("GET", "shelf").catch((error) => ({ busy: false, problem: error.message })) };
     draw();
+    find(".signout").title = files.user ? say("signed_in", { name: files.user }) : "";
+    find(".files .pick").accept = window.given.suffixes.join(",");
     const [what, done, total] = files.doing ?? [];
+    if (files.busy && !find(".coming .sent")) { // what another window sent, or was put into the folder
+      find(".coming").append(make("li", { className: "sent", title: "" }, make("span", { className: "place" })));
+    }
     all(".coming .sent .place").forEach((line) => {
       line.textContent = total && `${what}_of` in words ? say(`${what}_of`, { done, total }) : words.indexing;
     });
@@ -67,6 +83,7 @@
   const arrived = (line) => { // it says for a moment what came of it
     const isNew = files.documents.some(({ source }) => !known.has(source) && source.startsWith(`uploads/${line.title}`));
     const isLeftOut = files.failed.some(({ source }) => source.startsWith(`uploads/${line.title}`));
+    if (!line.title) return line.remove();
     line.classList.remove("sent");
     find(".place", line).textContent = words[isNew ? "added" : isLeftOut ? "left_out" : "already"];
     setTimeout(() => line.remove(), 4000);
@@ -75,7 +92,17 @@
   // --- Files that come in ---
   const send = (file, path, line) => new Promise((done) => {
     const bar = find("progress", line), told = find(".place", line), request = new XMLHttpRequest();
-    const refuse = (text) => { bar.remove(); told.textContent = text; line.classList.add("failed"); done(null); };
+    const refuse = (text) => {
+      bar.remove();
+      told.textContent = text;
+      line.classList.add("failed");
+      line.append(button("delete", "close", () => line.remove()));
+      done(null);
+    };
+    const { suffixes } = window.given;
+    if (!suffixes.some((suffix) => path.toLowerCase().endsWith(suffix))) {
+      return refuse(say("unreadable", { kinds: suffixes.join(", ") }));
+    }
     if (file.size > 1e6 * window.given.limitMb) return refuse(say("too_large", { limit: window.given.limitMb }));
     request.upload.onprogress = ({ loaded, total }) => {
       bar.value = loaded / total;
@@ -83,10 +110,10 @@
     };
     request.onerror = () => refuse(words.offline);
     request.onload = () => {
+      if (request.status === 401) page.signInAgain();
       if (request.status !== 200) return refuse(request.response?.error?.message ?? words.unexpected);
       bar.remove();
-      line.classList.add("sent");
-      told.textContent = words.indexing;
+      told.textContent = words.waiting;
       done(request.response.batch);
     };
     request.open("POST", `/page/documents?${query({ name: path })}`);
@@ -105,6 +132,7 @@
     for (const [number, [file, path]] of found.entries()) batches.push(await send(file, path, lines[number]));
     const sent = batches.filter(Boolean);
     if (sent.length) await trying(() => call("POST", "ingest", { batches: sent }));
+    lines.filter((line) => !line.matches(".failed")).forEach((line) => line.classList.add("sent"));
     await listFiles();
   };
   const within = async (entry, path = "") => { // the files of a dropped folder
@@ -131,7 +159,8 @@
     trying(() => dropped(event.dataTransfer.items));
   }, true);
   document.addEventListener("paste", (event) => {
-    if (event.clipboardData?.files.length) trying(() => dropped(event.clipboardData.items));
+    const isText = event.clipboardData?.types.includes("text/plain"); // as from a table, which comes as a picture too
+    if (!isText && event.clipboardData?.files.length) trying(() => dropped(event.clipboardData.items));
   });
 
   // --- Conversations ---
@@ -154,37 +183,56 @@
       if (one.id === page.state.conversation) page.open(page.anew());
       else await listTalks();
     });
-    const save = () => make("a", { href: `/page/${path}/markdown`, download: "" }).click();
+    const save = () => trying(() => page.fetchFile("markdown", {}, one.id));
     return make("li", {}, open, button("rename", "rename", rename), button("markdown", "export", save), button("delete", "delete", drop));
   };
   const listTalks = async () => {
     const field = find(".talks .find");
-    const search = field.value, list = await call("GET", `conversations?${query({ search })}`).catch(() => []);
+    const empty = find(".talks .empty"), search = field.value;
+    let list;
+    try {
+      list = await call("GET", `conversations?${query({ search })}`);
+    } catch (error) { // what is listed stays
+      Object.assign(empty, { hidden: false, textContent: error.message });
+      return;
+    }
     if (search !== field.value) return; // a later one is under way
     const held = document.activeElement?.closest(".talks li"), place = held && [...held.parentElement.children].indexOf(held);
     find(".talks .list").replaceChildren(...list.map(talk));
     if (held) find(`.talks li:nth-child(${Math.min(place + 1, list.length)}) .name`)?.focus();
-    const empty = find(".talks .empty");
     empty.hidden = list.length > 0;
     empty.textContent = words[search ? "none_found" : "none_yet"];
     if (!search) field.hidden = list.length < 4;
   };
 
   // --- Models ---
+  let offered = [];
+  const name = (one) => (one.name === "extractive" ? words.extractive : one.name);
   const models = async () => {
-    const select = find("#tools select");
-    const { used, models: list } = await call("GET", "models").catch(() => ({ used: "", models: [] }));
-    const name = (one) => (one.name === "extractive" ? words.extractive : one.name);
-    select.replaceChildren(...list.map((one) => make("option", { value: one.name, disabled: one.state !== "ready", title: one.detail },
-      one.state === "ready" ? name(one) : `${name(one)}: ${one.detail || one.state}`)));
-    select.append(make("option", { disabled: true }, words.add_model));
-    select.value = used;
-    select.onchange = () => { page.state.model = select.value; };
+    const given = await call("GET", "models").catch(() => null);
+    if (!given || JSON.stringify(given.models) === JSON.stringify(offered)) return;
+    offered = given.models;
+    const select = find("#tools select"), isReady = (one) => one.state === "ready";
+    select.replaceChildren(...offered.map((one) => make("option", { value: one.name, disabled: !isReady(one) },
+      isReady(one) ? name(one) : `${name(one)} (${words[one.state]})`)));
+    const wanted = sessionStorage.getItem("model");
+    page.state.model = offered.some((one) => one.name === wanted && isReady(one)) ? wanted : given.used;
+    select.value = page.state.model;
+    select.onchange = () => {
+      page.state.model = select.value;
+      sessionStorage.setItem("model", select.value);
+    };
+    select.onfocus = models; // one that was out of reach may be there by now
+  };
+  const tellOfModels = () => {
+    const lines = offered.filter((one) => one.detail).map((one) => make("p", {}, `${name(one)}: ${one.detail}`));
+    confirm(words.add_model, null, ...lines);
   };
 
   document.addEventListener("click", (event) => {
     if (event.target.closest(".files .add, #tools .attach")) find(".files .pick").click();
     else if (event.target.closest(".talks .new")) { page.open(page.anew()); find("#box textarea").focus(); }
+    else if (event.target.closest("#tools .help")) tellOfModels();
     else if (event.target.closest("#tools .about")) { page.place("left"); find(".files .all input, .files .list input")?.focus(); }
   });
   document.addEventListener("change", (event) => {
@@ -201,6 +249,7 @@
   });
   let typing = 0;
   document.addEventListener("input", (event) => {
+    if (event.target.matches(".files .find")) narrow();
     if (!event.target.matches(".talks .find")) return;
     clearTimeout(typing);
     typing = setTimeout(listTalks, 200);

@@ -70,23 +70,42 @@
     origin = null;
   };
 
-  // The page of a PDF as a picture, the cited lines boxed
-  const sheet = async (copy, hash) => {
-    const { source, start, end, page } = Object.fromEntries(new URLSearchParams(hash.slice(4)));
-    const boxes = await call("GET", `sheet?${query({ source, start, end })}`).catch(() => []);
-    for (const number of new Set(boxes.map((box) => box.page))) {
-      const picture = make("img", { src: `/page/sheet.png?${query({ source, page: number })}`, loading: "lazy",
-        alt: say("page_picture", { page: number, title: find(".title", copy)?.textContent ?? source }) });
-      const frame = make("div", { className: "sheet" }, picture);
-      for (const box of boxes.filter((one) => one.page === number)) {
-        const line = make("span", { className: "box" });
-        const percent = (share) => `${100 * share}%`;
-        Object.assign(line.style, { left: percent(box.left), top: percent(box.top),
-          width: percent(box.right - box.left), height: percent(box.bottom - box.top) });
-        frame.append(line);
-      }
-      copy.append(make("p", { className: "place" }, say("page", { page: number })), frame);
+  // The page of a PDF as a picture, the cited lines boxed and in sight; large by a click
+  const framed = (source, number, boxes, alt, width) => {
+    const picture = make("img", { src: `/page/sheet.png?${query({ source, page: number, width })}`, alt });
+    const frame = make("div", { className: "sheet" }, picture);
+    const percent = (share) => `${100 * share}%`;
+    for (const { left, top, right, bottom } of boxes) {
+      const line = make("span", { className: "box" });
+      Object.assign(line.style, { left: percent(left), top: percent(top), width: percent(right - left), height: percent(bottom - top) });
+      frame.append(line);
     }
+    picture.onload = () => { // the scrolling part around it shows the first line
+      const around = frame.parentElement, { top, bottom } = boxes[0];
+      around.scrollTop = ((top + bottom) / 2) * frame.offsetHeight - around.clientHeight / 2;
+    };
+    return frame;
+  };
+  const sheet = async (copy, hash) => {
+    const { source, start, end } = Object.fromEntries(new URLSearchParams(hash.slice(4)));
+    const passage = find(".passage", copy), title = find(".title", copy).textContent;
+    const lines = document.createTreeWalker(passage, NodeFilter.SHOW_TEXT);
+    while (lines.nextNode()) lines.currentNode.data = lines.currentNode.data.replace(/(?<!\n)\n(?!\n)/g, " "); // the page's own lines
+    const boxes = await call("GET", `sheet?${query({ source, start, end })}`).catch(() => []);
+    for (const page of new Set(boxes.map((box) => box.page))) {
+      const given = [source, page, boxes.filter((one) => one.page === page), say("page_picture", { page, title })];
+      const small = make("button", { type: "button", className: "small", title: words.enlarge }, framed(...given, 1000));
+      small.onclick = () => enlarge(framed(...given, 2000), title);
+      passage.before(small);
+    }
+  };
+  const enlarge = (frame, ariaLabel) => {
+    const close = make("button", { type: "button", className: "close" }, words.close);
+    const dialog = make("dialog", { className: "large", ariaLabel }, close, make("div", { className: "around", tabIndex: 0 }, frame));
+    close.onclick = () => dialog.close();
+    dialog.onclose = () => dialog.remove();
+    document.body.append(dialog);
+    dialog.showModal();
   };
 
   // A span of a document, with more of what stands around it

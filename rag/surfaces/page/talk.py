@@ -81,9 +81,12 @@ class Talk:
         turn = sum(one["role"] == "user" for one in before) + 1
         words, sources = words_in(picks["language"]), picks.get("sources")
         about = tuple(sources) if sources is not None else None
-        asked = Asked(question, turn, history(before), picks["conversation"], user_of(request), about, words)
+        asked = Asked(
+            question, turn, bool(again), history(before), picks["conversation"], user_of(request), about, words
+        )
         begun = [*before, {"role": "user", "content": render.asked(question, words)}]
-        yield gr.Textbox(submit_btn=False, stop_btn=self._i18n("stop"), **emptied), begun
+        busy = gr.Textbox(submit_btn=False, stop_btn=self._i18n("stop"), **emptied)
+        yield busy, [*begun, {"role": "assistant", "content": render.working(words["searching"])}]
         rag = self._by.get(picks.get("model", ""), self._rag)
         async for reply in streamed(respond(rag, self._saved, asked)):
             yield gr.skip(), [*begun, {"role": "assistant", "content": reply}]
