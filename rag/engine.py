@@ -18,8 +18,8 @@ from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.followup import condense, turns_of
 from rag.answering.grounding import Grounder
 from rag.answering.intent import intent_of, sides_of, visible
+from rag.answering.lexicon import said
 from rag.answering.pairs import PairReader
-from rag.answering.phrases import said
 from rag.answering.reading import Reader
 from rag.answering.sides import lacking, read_sides, retrieve
 from rag.answering.starters import Suggester, small_talk

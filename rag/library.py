@@ -9,8 +9,9 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
+
+from langchain_core.embeddings import Embeddings
 
 from rag.documents.pdf import line_boxes, page_picture
 from rag.documents.readers import clean
@@ -22,9 +23,6 @@ from rag.retrieval.ingest import Progress
 from rag.retrieval.keeper import Keeper
 from rag.retrieval.types import DocumentInfo, IngestReport
 from rag.settings import Settings
-
-if TYPE_CHECKING:
-    from langchain_core.embeddings import Embeddings
 
 log = logging.getLogger(__name__)
 
@@ -45,20 +43,17 @@ class Library:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
-    def ingest(
-        self, paths: str | Path | Sequence[str | Path] = (), *, rebuild: bool = False, folder: str = ""
-    ) -> IngestReport:
+    def ingest(self, paths: str | Path | Sequence[str | Path] = (), *, rebuild: bool = False) -> IngestReport:
         """Bring the index in step with the corpus folder; what was indexed before serves until that is done.
 
         :param paths: files and folders to copy into the corpus first.
         :param rebuild: take nothing over from the old index; needed after a change of the embedding model.
-        :param folder: where in the corpus they are copied to, such as "uploads".
         """
         given = [paths] if isinstance(paths, str | Path) else paths
-        return self._keeper.ingest([Path(path) for path in given], rebuild, folder)
+        return self._keeper.ingest([Path(path) for path in given], rebuild)
 
     def doing(self) -> tuple[str, int, int] | None:
         """What an ingest of this object is doing now, how much is done, of how much; None where there is none."""

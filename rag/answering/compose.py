@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from rag.answering.grounding import Grounder
+from rag.answering.lexicon import said
 from rag.answering.markup import inert, is_material
-from rag.answering.phrases import said
 from rag.answering.types import Citation, Declined, DifferingValue, Draft, Evidence, Said, ScoredSentence, Sentence
 from rag.documents.types import Span
 from rag.retrieval.lexical import words

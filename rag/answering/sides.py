@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from rag.answering.extractive import MAX_SENTENCES, hardness
-from rag.answering.phrases import said
+from rag.answering.lexicon import said
 from rag.answering.reading import Reader
 from rag.answering.types import Declined, Question, Reading, ScoredSentence
 from rag.retrieval.lexical import words

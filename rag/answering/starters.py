@@ -10,8 +10,7 @@ from pathlib import Path
 
 from rag.answering.extractive import ExtractiveAnswerer
 from rag.answering.intent import Intent, sides_of
-from rag.answering.lexicon import texts
-from rag.answering.phrases import said
+from rag.answering.lexicon import said, texts
 from rag.answering.questions import questions
 from rag.answering.reading import Reader
 from rag.answering.sides import read_sides, retrieve

@@ -6,8 +6,6 @@ Each text is run alone, in as many threads as there are cores. So nothing is pad
 whatever it is embedded with, and no thread spins while there is nothing to do. Batches of 8 were no faster.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import os
@@ -17,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
@@ -27,10 +25,6 @@ from rag.retrieval import disk, minilm_graph
 from rag.retrieval.bundled import BUNDLED_MODEL, bundled_model_folder, bundled_model_path
 from rag.retrieval.late import packed, unit
 from rag.retrieval.types import Vectors
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
-    from tokenizers import Tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +146,7 @@ class KeptModel:
         return hashlib.sha256(made_by.encode() + model).digest()
 
 
-def loaded(read: Callable[[], bytes], name: str, max_tokens: int | None = None) -> tuple[Tokenizer, InferenceSession]:
+def loaded(read: Callable[[], bytes], name: str, max_tokens: int | None = None) -> tuple[Any, Any]:
     """The tokenizer, cutting at `max_tokens`, and a model of this family, ready to run; else a ModelUnavailable."""
     tokens = bundled_model_folder() / "tokenizer.json"
     try:
@@ -187,14 +181,13 @@ def once(make: Callable[[], _T]) -> Callable[[], _T]:
 
 def in_threads(run: Callable[[str], _T], texts: Sequence[str]) -> list[_T]:
     """What `run` makes of each text, in their order; on all cores."""
-    found: dict[int, _T] = {}
     longest_first = sorted(range(len(texts)), key=lambda i: -len(texts[i]))  # else one thread ends late
     with ThreadPoolExecutor(min(_cores(), len(texts)) or 1, "minilm") as pool:  # not kept: it would not survive a fork
-        found.update(zip(longest_first, pool.map(run, [texts[i] for i in longest_first]), strict=True))
+        found = dict(zip(longest_first, pool.map(run, [texts[i] for i in longest_first]), strict=True))
     return [found[i] for i in range(len(texts))]
 
 
-def _session(model: bytes) -> InferenceSession:
+def _session(model: bytes) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -67,7 +67,6 @@ class IngestReport:
     unchanged: tuple[str, ...]
     removed: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]  # (source, reason)
-    given: tuple[str, ...] = ()  # what was given by path, by the sources that it got, in the order given
     passages: int = 0  # in the index now
     embedded: int = 0  # of these, computed anew; the others' vectors were known
     seconds: float = 0.0

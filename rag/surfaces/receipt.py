@@ -18,7 +18,7 @@ from string import Template
 from typing import Any
 
 from rag import __version__
-from rag.answering.phrases import said
+from rag.answering.lexicon import said
 from rag.answering.types import Answer, Citation, Sentence
 from rag.documents.types import text_digest
 from rag.engine import Rag
