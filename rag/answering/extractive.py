@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rag.answering.expected import expected
+from rag.answering.intent import expected
 from rag.answering.lexicon import patterns, said, texts
 from rag.answering.reading import SPEAKS
 from rag.answering.types import Declined, Draft, Evidence, History, Question, Reading, ScoredSentence

@@ -1,6 +1,7 @@
 """Answers by a model of language: the one home of LangChain chat models.
 
-What the model writes is cut into sentences here; whether they are true is not decided here.
+It gets to read as much as fits, the passages fenced and unable to close the fence. What it writes is cut into sentences
+here; whether they are true is not decided here.
 """
 
 import logging
@@ -17,7 +18,7 @@ from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import Runnable
 
 from rag.answering.lexicon import patterns, texts
-from rag.answering.prompts import numbered, recent, tokens
+from rag.answering.markup import seen
 from rag.answering.segments import Segmenter
 from rag.answering.types import Answerer, Declined, Draft, History, ModelState, Question, Reading
 from rag.errors import ConfigError, ModelError, ModelTimeout, ModelUnavailable
@@ -36,6 +37,9 @@ _MAX_RESOLVED_CHARS = 600  # longer is no question
 _MAX_REPLY_CHARS = 20_000  # a model that repeats itself without end is left there
 _UNSPOKEN = patterns("unspoken")
 _KEY = re.compile(r"\b[A-Z]+(?:_[A-Z]+)*_(?:API_KEY|TOKEN)\b")  # a variable, as providers name it
+_MAX_TURNS = 6
+_FENCE = re.compile(r"<\s*(/?)\s*(passages?)\b", re.IGNORECASE)
+_ASCII = re.compile(r"[\x00-\x7f]+")
 
 
 class LLMAnswerer:
@@ -197,3 +201,37 @@ def _translated(error: Exception, name: str) -> ModelError:
 def _first_line(error: Exception) -> str:
     text = (str(error).strip().splitlines() or [""])[0][:200]
     return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def tokens(text: str) -> int:
+    """About how many tokens a text has: one for four ASCII characters, or for any other, which is rather too high."""
+    others = len(_ASCII.sub("", text))
+    return others + (len(text) - others) // 4 + 1
+
+
+def recent(history: History, max_tokens: int) -> History:
+    """The last turns that fit, oldest first, from a question on."""
+    turns = history[-_MAX_TURNS:]  # and where the assistant's came first, some providers would refuse them
+    while turns and (turns[0]["role"] == "assistant" or sum(tokens(turn["content"]) for turn in turns) > max_tokens):
+        turns = turns[1:]
+    return turns
+
+
+def numbered(hits: Sequence[Hit], max_tokens: int) -> str:
+    """The passages, numbered from 1, the weakest left out until the rest fits; the best one always stays."""
+    written = [
+        f'<passage number="{i}" source="{_inert(_heading(hit))}">\n{_inert(seen(hit.text))}\n</passage>'
+        for i, hit in enumerate(hits, 1)
+    ]
+    while len(written) > 1 and sum(map(tokens, written)) > max_tokens:
+        written.pop()
+    return "\n\n".join(written)
+
+
+def _heading(hit: Hit) -> str:
+    parts = [hit.title, hit.section, f"page {hit.page}" if hit.page else ""]
+    return " > ".join(part for part in parts if part).replace('"', "'").replace("\n", " ")
+
+
+def _inert(text: str) -> str:
+    return _FENCE.sub(r"<\1_\2", text)

@@ -10,17 +10,16 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rag.answering.conflicts import FUSED_WEIGHT, conflict
-from rag.answering.expected import expected, offers
+from rag.answering.intent import expected, offers
 from rag.answering.lexicon import patterns
 from rag.answering.pairs import MIN_ENGLISH, PairReader
 from rag.answering.types import Evidence, Question, Reading, ScoredSentence
 from rag.documents.types import Span
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.lexical import LexicalIndex, words
-from rag.retrieval.types import Hit, Vectors
+from rag.retrieval.types import Hit, Scores, Vectors
 
 # For a sentence, with title and section in front: cosine, share of the question's words that it holds (by idf); then
 # the fused score of its passage, and whether it offers the kind of value that is asked for.
@@ -53,6 +52,10 @@ class _Place(Evidence):
         return set(words(self.context))
 
 
+_Places = Sequence[_Place]
+Values = list[Span | None]  # the asked-for value in each of some sentences, where one stands out
+
+
 class Reader:
     """Scores sentences with the index's own embedder and word statistics, and a model that reads pairs."""
 
@@ -83,9 +86,7 @@ class Reader:
         found = tuple(sentences[i] for i in order), tuple(sentences[i] for i in clauses)
         return Reading(*found, confidence, self._unknown(question.query), () if clauses else conflict(found[0]))
 
-    def _features(
-        self, query: str, places: Sequence[_Place], vectors: Vectors, english: bool
-    ) -> tuple[NDArray[np.float64], list[Span | None]]:
+    def _features(self, query: str, places: _Places, vectors: Vectors, english: bool) -> tuple[Scores, Values]:
         """(n_sentences, 4), or 5 in English, in the order of the weights; and the value in each that is asked for."""
         matches = self._matches(query, places, vectors)
         if not english:
@@ -93,13 +94,13 @@ class Reader:
         logits, values = self._read_together(query, places)
         return np.column_stack([matches, logits]), values
 
-    def _read_together(self, query: str, places: Sequence[_Place]) -> tuple[NDArray[np.float64], list[Span | None]]:
+    def _read_together(self, query: str, places: _Places) -> tuple[Scores, Values]:
         """Logits, (n_sentences,): that a value in the sentence is asked for; and those values."""
         hits = {id(place.hit): place.hit for place in places}
         contexts = {key: hit.passage.in_context(hit.text) for key, hit in hits.items()}
         read = dict(zip(hits, self._pairs.read(query, list(contexts.values())), strict=True))
         logits: list[float] = []
-        values: list[Span | None] = []
+        values: Values = []
         for place in places:
             key = id(place.hit)
             shift = len(contexts[key]) - place.hit.end  # from offsets in the document to those in what was read
@@ -109,7 +110,7 @@ class Reader:
             values.append(Span(value.start - shift, value.end - shift) if likelier > _MIN_VALUE else None)
         return np.array(logits), values
 
-    def _matches(self, query: str, places: Sequence[_Place], vectors: Vectors) -> NDArray[np.float64]:
+    def _matches(self, query: str, places: _Places, vectors: Vectors) -> Scores:
         """(n_sentences, 4), in the order of _MATCH_WEIGHTS."""
         whole, query = query, _comparable(query, places)
         asked = list(dict.fromkeys(words(query)))
@@ -123,9 +124,7 @@ class Reader:
             rows.append((float(cosine), shared, place.hit.score, offered))
         return np.array(rows)
 
-    def _clauses(
-        self, question: str, places: Sequence[_Place], vectors: Vectors, scores: NDArray[np.float64], english: bool
-    ) -> list[int]:
+    def _clauses(self, question: str, places: _Places, vectors: Vectors, scores: Scores, english: bool) -> list[int]:
         """For "Who is X, and when did Y?", the best sentence for each half, none twice; [] for other questions."""
         clauses = list({tuple(words(clause)): clause for clause in _CLAUSE.split(question) if words(clause)}.values())
         if not 2 <= len(clauses) <= _MAX_CLAUSES:
@@ -143,7 +142,7 @@ class Reader:
         return tuple(dict.fromkeys(word for word in found if not self._lexical.knows(word)))
 
 
-def _confidence(best: NDArray[np.float64], hits: Sequence[Hit], halves: bool) -> float:
+def _confidence(best: Scores, hits: Sequence[Hit], halves: bool) -> float:
     """How likely the hits hold the answer, from the features of the best sentence."""
     if len(best) == len(_READ_WEIGHTS):
         late = max(hit.late_score or 0.0 for hit in hits) or best[0]  # a foreign embedding model has no tokens to match
@@ -154,7 +153,7 @@ def _confidence(best: NDArray[np.float64], hits: Sequence[Hit], halves: bool) ->
     return (_HARDLY if lacking else 1.0) / (1 + math.exp(-logit))
 
 
-def _comparable(query: str, places: Sequence[_Place]) -> str:
+def _comparable(query: str, places: _Places) -> str:
     """A question; of a Chinese one about English passages its names and numbers: they carry it, or nothing does."""
     foreign = {word for word in words(query) if not word.isascii()}
     if not foreign or any(foreign & place.words for place in places):

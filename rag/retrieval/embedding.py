@@ -11,9 +11,8 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from rag.errors import ConfigError, ModelError, ModelUnavailable, RagError, in_words
-from rag.retrieval.bundled import BUNDLED_MODEL
 from rag.retrieval.late import WINDOW
-from rag.retrieval.minilm import DIMENSIONS, PRECISIONS, MiniLM, Precision
+from rag.retrieval.minilm import BUNDLED_MODEL, DIMENSIONS, PRECISIONS, MiniLM, Precision
 from rag.retrieval.types import Vectors
 from rag.settings import Settings
 
@@ -96,11 +95,10 @@ class Embedder:
     def query(self, text: str) -> Vectors:
         """The vector of a query, (dimensions,)."""
 
-        def embed(texts: Sequence[str]) -> Vectors:
-            return self._checked([self._tried(self._embeddings.embed_query, text) for text in texts], len(texts))
+        def embed(_: Sequence[str]) -> Vectors:
+            return self._checked([self._tried(self._embeddings.embed_query, text)], 1)
 
-        row: Vectors = self._remembered([text], embed, "query")[0]
-        return row
+        return self._remembered([text], embed, "query").ravel()
 
     def asked(self, query: str) -> tuple[Vectors, Vectors]:
         """The vector of a query, (dimensions,), and those of its tokens, (tokens, dimensions): 0 in a foreign model."""

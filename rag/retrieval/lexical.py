@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.retrieval.language import ENGLISH, language_of, stems
+from rag.retrieval.types import Scores
 
 Table = NDArray[np.int32]
 Rows = NDArray[np.int32]  # positions of passages
@@ -135,7 +136,7 @@ class LexicalIndex:
         held = terms.read_text("utf-8").split("\n") if len(table) else []
         return LexicalIndex(held, table, np.load(owners), forms - {""})
 
-    def scores(self, query: str) -> NDArray[np.float64]:
+    def scores(self, query: str) -> Scores:
         """The score of each passage, (passages,), 0 where it shares no word with the query.
 
         Half the score of the document as a whole is added: what a passage is about often stands beside it.
@@ -155,7 +156,7 @@ class LexicalIndex:
         first, *others = sorted((self._of(self._meant(word))[:, 1] for word in found), key=len)
         return reduce(lambda rows, held: rows[_places(rows, held) >= 0], others, first)
 
-    def parts(self, query: str, rows: Rows) -> NDArray[np.float64]:
+    def parts(self, query: str, rows: Rows) -> Scores:
         """What each word of a query adds to the own scores of some passages, (words, rows)."""
         asked = Counter(self._asked(query))
         parts = np.zeros((len(asked), len(rows)))
@@ -200,8 +201,7 @@ class LexicalIndex:
         new[old[old >= 0]] = np.flatnonzero(old >= 0)
         terms, rows, counts = self._table.T
         table = np.column_stack([terms, new[rows], counts])
-        kept: Table = table[table[:, 1] >= 0]
-        return kept
+        return table[table[:, 1] >= 0]
 
 
 def _places(rows: Rows, held: Rows) -> NDArray[np.int64]:
@@ -211,18 +211,16 @@ def _places(rows: Rows, held: Rows) -> NDArray[np.int64]:
     return np.where(held[at] == rows, at, -1) if len(held) else at
 
 
-def best(scores: NDArray[np.float64], k: int) -> list[int]:
+def best(scores: Scores, k: int) -> list[int]:
     """The positions of the `k` highest scores above 0, highest first; of equals the first."""
     found = np.flatnonzero(scores)
     if len(found) > k:  # sorting only what can be among the best: half the time of a search of 100,000 passages
         found = found[scores[found] >= np.partition(scores[found], -k)[-k]]
-    order: list[int] = found[np.argsort(-scores[found], kind="stable")[:k]].tolist()
-    return order
+    return list(found[np.argsort(-scores[found], kind="stable")[:k]].tolist())
 
 
-def _damping(lengths: NDArray[Any]) -> NDArray[np.float64]:
-    scaled: NDArray[np.float64] = _K1 * (1 - _B + _B * lengths / (lengths.mean() or 1.0))
-    return scaled
+def _damping(lengths: NDArray[Any]) -> Scores:
+    return _K1 * (1 - _B + _B * lengths / (lengths.mean() or 1.0))
 
 
 def _idf(n: int, size: int) -> float:

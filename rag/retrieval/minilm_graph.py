@@ -68,8 +68,7 @@ class _Graph:
         graph = helper.make_graph(self._nodes, "MiniLM", given, made, self._constants)
         opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("com.microsoft", 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
-        serialised: bytes = model.SerializeToString()
-        return serialised
+        return bytes(model.SerializeToString())
 
     def _embedded(self) -> str:
         """Word + position + token type 0."""

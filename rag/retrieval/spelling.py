@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Collection
 from functools import cache
 
-from rag.retrieval.bundled import bundled_model_folder
 from rag.retrieval.language import ENGLISH, language_of
 from rag.retrieval.lexical import words
+from rag.retrieval.minilm import bundled_model_folder
 
 _LETTERS = re.compile(r"\b[A-Za-z]{5,}\b")  # shorter words resemble too many others
 

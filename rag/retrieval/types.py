@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from rag.documents.types import Passage, Span
 
 Vectors = NDArray[np.float32]  # in rows
+Scores = NDArray[np.float64]
+Mask = NDArray[np.bool_]  # for each passage whether it is looked at
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def ask(rag: "Rag", question: Question, save: Save = None, as_json: Json = False
 @command
 def verify(rag: "Rag", file: Receipt, as_json: Json = False) -> None:
     """Check the quotes of a receipt against the documents as they are now."""
-    from rag.surfaces.verify import verify as findings_of
+    from rag.surfaces.receipt import verify as findings_of
 
     findings = findings_of(rag, file)
     holds = all(found.state == "holds" for found in findings)

@@ -10,10 +10,9 @@ import rag as package
 from rag.documents.corpus import Corpus
 from rag.engine import Rag
 from rag.errors import ConfigError, RagError
-from rag.retrieval.bundled import bundled_model_path
 from rag.retrieval.embedding import local_embeddings
 from rag.retrieval.index import IndexFolder
-from rag.retrieval.minilm import MiniLM
+from rag.retrieval.minilm import MiniLM, bundled_model_path
 
 
 @dataclass(frozen=True, slots=True)
