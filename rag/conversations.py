@@ -98,11 +98,8 @@ class Conversations:
 
     def turns(self, user: str, conversation: str) -> list[SavedTurn]:
         """A conversation from its beginning; [] when this user has none of that id."""
-        judged = {None: None, 0: False, 1: True}
-        return [
-            SavedTurn(row["position"], row["question"], _read(row) if row["answer"] else None, judged[row["liked"]])
-            for row in self._run("turns", user, conversation)
-        ]
+        turns, judged = self._run("turns", user, conversation), {None: None, 0: False, 1: True}
+        return [SavedTurn(t["position"], t["question"], t["answer"] and _read(t), judged[t["liked"]]) for t in turns]
 
     def listed(self, user: str, search: str = "") -> list[Listed]:
         """A user's conversations, the last changed first: those that hold every word of `search` somewhere."""

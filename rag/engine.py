@@ -28,9 +28,9 @@ from rag.answering.types import (  # isort: skip
     Answer, Answerer, Done, Event, History, ModelState, Question, Retrieved, Searching, Support, Turn,
 )  # fmt: skip
 from rag.library import Library, check_sources
+from rag.retrieval.embedding import CrossEncoderReranker
 from rag.retrieval.generation import Generation
 from rag.retrieval.ingest import Progress, matching
-from rag.retrieval.reranking import CrossEncoderReranker
 from rag.retrieval.retriever import HybridRetriever
 from rag.retrieval.spelling import corrected
 from rag.retrieval.types import Hit

@@ -123,11 +123,11 @@ def chat_model(settings: Settings) -> BaseChatModel:
     from langchain.chat_models import init_chat_model
 
     key = settings.llm_api_key or ("none" if settings.llm_base_url else None)  # local servers ask for none, clients do
-    named = ("base_url", settings.llm_base_url), ("api_key", key)
-    options: dict[str, Any] = {name: value for name, value in named if value is not None}
+    given = {"base_url": settings.llm_base_url, "api_key": key}
+    # clients try again after a timeout too: both tries together take as long as was set
+    fixed = {"timeout": settings.llm_timeout_s / 2, "max_retries": 1, "temperature": 0}
+    options: dict[str, Any] = fixed | {name: value for name, value in given.items() if value is not None}
     try:
-        # clients try again after a timeout too: both tries together take as long as was set
-        options |= {"timeout": settings.llm_timeout_s / 2, "max_retries": 1, "temperature": 0}
         model: BaseChatModel = init_chat_model(settings.llm, **options)
         return model
     except ImportError as error:

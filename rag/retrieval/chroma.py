@@ -34,15 +34,10 @@ _ROOM = "open-"  # how the folder of a process that has the collection open begi
 # On 100,000 real passages (benchmarks/scale.py) recall@10, @50 and @100 were 0.999 to 1.000 in two builds, at 6 ms a
 # search; with Chroma's defaults 0.963, 0.941 and 0.901. ef_search 400 holds 0.99 at 3 ms, but up to 1,000 texts, 1000
 # finds what exact search finds. ef_construction 100 halves the time of writing; recall@10 is 0.997 then.
+# A graph that is not on disk is built anew, and differently, at each opening: so it is synced at once.
+_SYNC: Any = {"sync_threshold": 2, "batch_size": 2}
 _CONFIGURATION: Any = {
-    "hnsw": {
-        "space": "cosine",
-        "ef_construction": 200,
-        "max_neighbors": 32,
-        "ef_search": 1000,
-        "sync_threshold": 2,  # at once: a graph that is not on disk is built anew, and differently, at each opening
-        "batch_size": 2,
-    }
+    "hnsw": {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 1000, **_SYNC}
 }
 _NAMED = re.compile(r'"embedding_function": (\{[^{}]*\}|[^,}]*)')
 _HARMLESS = {'{"type": "legacy"}', '{"type": "unknown"}', "null"}  # what Chroma writes when it is given none

@@ -110,10 +110,8 @@ class Keeper:
                 log.warning("%s is left out: %s", source, reason)
         except IndexBusy:
             log.info("Another process is bringing the index up to date; answering from what there is.")
-        except EmbedderMismatch:
-            raise
         except StoreError as error:
-            if generation is None:
+            if generation is None or isinstance(error, EmbedderMismatch):
                 raise
             log.warning("%s", error)
 

@@ -14,11 +14,10 @@ import numpy as np
 
 from rag.documents.types import Passage
 from rag.retrieval.bridging import Bridged, bridge
-from rag.retrieval.embedding import Embedder
+from rag.retrieval.embedding import RERANKED, CrossEncoderReranker, Embedder
 from rag.retrieval.generation import Generation
 from rag.retrieval.late import interaction, unit
 from rag.retrieval.lexical import best, forms_of, words
-from rag.retrieval.reranking import RERANKED, CrossEncoderReranker
 from rag.retrieval.types import Hit, Mask, Scores
 
 CANDIDATES = 100  # taken from each list; 50 and 200 rank alike
