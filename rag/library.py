@@ -1,11 +1,9 @@
 """Library: the documents that a Rag answers from. What is there, what comes in, what goes out; no question is asked."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +19,7 @@ from rag.retrieval.embedding import Embedder, local_embeddings
 from rag.retrieval.generation import Generation
 from rag.retrieval.ingest import Progress
 from rag.retrieval.keeper import Keeper
-from rag.retrieval.types import DocumentInfo, IngestReport
+from rag.retrieval.types import DocumentInfo, IngestReport, Sources
 from rag.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -145,7 +143,7 @@ class Library:
         raise CorpusError(in_words("changed", source=source))
 
 
-def check_sources(generation: Generation, sources: Collection[str] | None) -> None:
+def check_sources(generation: Generation, sources: Sources) -> None:
     """:raises CorpusError: a source is none of the documents."""
     if isinstance(sources, str):
         raise ValueError(f"sources must be a list of documents, not the text {sources!r}")

@@ -14,7 +14,7 @@ import numpy as np
 from rag.answering.guards import names_agree, negation_agrees, numbers_agree, without_numbers
 from rag.answering.pairs import MIN_ENGLISH, PairReader
 from rag.answering.types import Evidence, Guard, Support
-from rag.documents.sentences import paragraphs, sentence_spans
+from rag.documents.splitting import paragraphs, sentence_spans
 from rag.documents.types import Span
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.lexical import words

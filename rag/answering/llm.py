@@ -17,8 +17,8 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import Runnable
 
+from rag.answering.compose import seen
 from rag.answering.lexicon import patterns, texts
-from rag.answering.markup import seen
 from rag.answering.segments import Segmenter
 from rag.answering.types import Answerer, Declined, Draft, History, ModelState, Question, Reading
 from rag.errors import ConfigError, ModelError, ModelTimeout, ModelUnavailable
@@ -115,7 +115,11 @@ class LLMAnswerer:
             for chunk in chain.stream(values):
                 yield str(chunk.text)
         except Exception as error:  # every provider's package raises kinds of its own
-            raise _translated(error, self.name) from error
+            kind = type(error).__name__
+            if isinstance(error, TimeoutError) or "timeout" in kind.lower():
+                raise ModelTimeout(_FAILURES["late"].format(model=self.name)) from error
+            told = _FAILURES["failed"].format(model=self.name, kind=kind, error=_first_line(error))
+            raise ModelUnavailable(told) from error
 
 
 def chat_model(settings: Settings) -> BaseChatModel:
@@ -189,13 +193,6 @@ def _spoken(pieces: Iterator[str]) -> Iterator[str]:
         cut = begun.start() if begun else len(held)
         yield _UNSPOKEN["mark"].sub("", held[:cut])
         held = held[cut:]
-
-
-def _translated(error: Exception, name: str) -> ModelError:
-    kind = type(error).__name__
-    if isinstance(error, TimeoutError) or "timeout" in kind.lower():
-        return ModelTimeout(_FAILURES["late"].format(model=name))
-    return ModelUnavailable(_FAILURES["failed"].format(model=name, kind=kind, error=_first_line(error)))
 
 
 def _first_line(error: Exception) -> str:

@@ -175,17 +175,14 @@ def conflict(sentences: Sequence[ScoredSentence]) -> tuple[ScoredSentence, ...]:
     if not sentences or sentences[0].value is None:
         return ()
     best, chosen, seen = sentences[0], [sentences[0]], {sentences[0].hit.source}
+    least = best.score - FUSED_WEIGHT * best.hit.score - _MAX_BEHIND
     for other in sentences[1:_MAX_SENTENCES]:
-        if other.value is None or other.hit.source in seen or _own(other) < _own(best) - _MAX_BEHIND:
+        if other.value is None or other.hit.source in seen or other.score - FUSED_WEIGHT * other.hit.score < least:
             continue
         seen.add(other.hit.source)  # a document is taken at its best word
         if _alike(best, other) and all(_differ(other, one) for one in chosen):
             chosen.append(other)
     return tuple(chosen) if len(chosen) > 1 else ()
-
-
-def _own(sentence: ScoredSentence) -> float:
-    return sentence.score - FUSED_WEIGHT * sentence.hit.score
 
 
 def _differ(one: ScoredSentence, other: ScoredSentence) -> bool:

@@ -13,11 +13,10 @@ from functools import cache
 from itertools import chain, islice
 from pathlib import Path
 
-from rag.answering.extractive import ExtractiveAnswerer
+from rag.answering.extractive import ExtractiveAnswerer, read_sides, retrieve
 from rag.answering.intent import Intent, sides_of
 from rag.answering.lexicon import patterns, said, texts
 from rag.answering.reading import Reader
-from rag.answering.sides import read_sides, retrieve
 from rag.answering.types import Answer, Draft, Evidence, History, Question
 from rag.documents.types import Span
 from rag.retrieval.generation import Generation
@@ -105,10 +104,8 @@ def _is_plain(made: tuple[str, Evidence]) -> bool:
 
 def _written(file: Path) -> dict[str, list[str]]:
     try:
-        found = json.loads(file.read_text("utf-8"))
+        found = json.loads(file.read_text("utf-8")) if file.exists() else {}
         return {str(source): [str(question) for question in questions] for source, questions in found.items()}
-    except FileNotFoundError:
-        return {}
     except (OSError, ValueError, AttributeError, TypeError) as error:
         log.warning("%s cannot be used (%s): it must map each document to a list of questions.", file, error)
         return {}

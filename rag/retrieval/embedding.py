@@ -3,8 +3,6 @@
 Also a second look at the best hits by a cross-encoder, which reads query and passage together. For those who have one.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -27,7 +25,7 @@ _BATCH = 128  # texts embedded at a time: what a kill can lose
 RERANKED = 30  # hits that are looked at again
 
 
-def local_embeddings(settings: Settings) -> MiniLM | SentenceTransformerEmbeddings:
+def local_embeddings(settings: Settings) -> "MiniLM | SentenceTransformerEmbeddings":
     """What embeds by these settings: the bundled model on onnxruntime, others with sentence-transformers."""
     if settings.embedding_model in _BUNDLED_NAMES:
         return MiniLM(settings.index_dir / "model", settings.embedding_precision)
@@ -164,12 +162,12 @@ class Embedder:
     def _documents(self, texts: list[str]) -> Vectors:
         return self._checked(self._tried(self._embeddings.embed_documents, texts), len(texts))
 
-    def named(self, name: str) -> Embedder | None:
+    def named(self, name: str) -> "Embedder | None":
         """The embedder of this name: this one, or the bundled model at another precision; else None."""
         return self if name == self.name else self._siblings.get(name)
 
     @cached_property
-    def _siblings(self) -> dict[str, Embedder]:
+    def _siblings(self) -> "dict[str, Embedder]":
         folder = self._bundled.folder if self._bundled else None
         return {_name(one): Embedder(MiniLM(folder, one)) for one in PRECISIONS if folder}
 

@@ -187,7 +187,9 @@ class NewGeneration:
         for file in (*written, path):
             sync(file)
         digests = {file.relative_to(path).as_posix(): digest(file) for file in written if file.is_file()}
-        self._prove(path, list(_sharing(self.passages)))
+        with closing(DenseIndex(path / "chroma", [path.parent])) as dense:
+            if dense.size != len(ids := list(_sharing(self.passages))) or not dense.finds_itself(ids):
+                raise StoreError(f"Chroma wrote {path} without an error, but does not find in it what it should.")
         manifest = replace(self.manifest, passages=len(self.passages), churn=churn, digests=digests)
         write_whole(path / MANIFEST, _sealed(asdict(manifest)))
 
@@ -203,11 +205,6 @@ class NewGeneration:
             return 0
         chroma.update(known.path / "chroma", path, gone, come, vectors[[new[id] for id in come]])
         return churn
-
-    def _prove(self, path: Path, ids: Sequence[str]) -> None:
-        with closing(DenseIndex(path / "chroma", [path.parent])) as dense:
-            if dense.size != len(ids) or not dense.finds_itself(ids):
-                raise StoreError(f"Chroma wrote {path} without an error, but does not find in it what it should.")
 
 
 def _sharing(passages: Sequence[Passage]) -> dict[str, list[int]]:

@@ -119,19 +119,9 @@ class KeptModel:
 
     def read(self) -> bytes:
         """The kept model, else one that is made now, and kept if possible; a ModelUnavailable without the weights."""
-        return self.kept() or self._made_and_kept()
-
-    def kept(self) -> bytes | None:
-        """The kept model, verified; None when it is missing, damaged or of another version."""
-        try:
-            with self.path.open("rb") as file:
-                digest, model = file.read(_DIGEST_BYTES), file.read()
-        except OSError:
-            return None
-        return model if digest == self._digest(model) else None
-
-    def _made_and_kept(self) -> bytes:
-        model = None
+        model = self.kept()
+        if model:
+            return model
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with disk.locked(self.folder, timeout_s=_OTHERS_MAKE_IT_S):
@@ -142,6 +132,15 @@ class KeptModel:
         except OSError as error:
             log.warning(in_words("model_not_kept", path=self.path, error=error))
         return model or self._made()
+
+    def kept(self) -> bytes | None:
+        """The kept model, verified; None when it is missing, damaged or of another version."""
+        try:
+            with self.path.open("rb") as file:
+                digest, model = file.read(_DIGEST_BYTES), file.read()
+        except OSError:
+            return None
+        return model if digest == self._digest(model) else None
 
     def _made(self) -> bytes:
         return minilm_graph.onnx_model(bundled_model_path(), self.precision)

@@ -1,14 +1,15 @@
 """From a query to ranked hits: candidates by dense and sparse search, scored by both, fused, then bridged.
 
-And, where a folder as a whole is asked about, one passage for each main part: the one nearest to the part as a whole.
+Where a folder as a whole is asked about, one passage for each main part: the one nearest to the part as a whole. And
+where on its way to the hits a passage that somebody expected was lost.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from rag.retrieval.embedding import RERANKED, CrossEncoderReranker, Embedder
 from rag.retrieval.generation import Generation
 from rag.retrieval.late import interaction, unit
 from rag.retrieval.lexical import best, forms_of, words
-from rag.retrieval.types import Hit, Mask, Scores
+from rag.retrieval.types import Hit, Mask, Scores, Sources
 
 CANDIDATES = 100  # taken from each list; 50 and 200 rank alike
 _LATE = 2.0  # what late interaction counts beside the cosine; from 1 to 4 it makes no difference
@@ -53,7 +54,7 @@ class HybridRetriever:
     embedder: Embedder
     reranker: CrossEncoderReranker | None = None
 
-    def search(self, query: str, k: int, sources: Collection[str] | None = None) -> list[Hit]:
+    def search(self, query: str, k: int, sources: Sources = None) -> list[Hit]:
         """The `k` best passages, best first, fewer only where the documents hold fewer.
 
         :param query: words in brackets at its end count half: "How many teams? [rugby]".
@@ -135,10 +136,6 @@ class HybridRetriever:
             for row, values in zip(rows.tolist(), told, strict=True)
         }
 
-    def outline(self, sources: Collection[str] | None = None) -> list[Hit]:
-        """One passage for each main part of the documents, in reading order; ranks are None and scores 1."""
-        return [Hit.of(passage, score=1.0) for passage in outline(self.generation, sources)]
-
     def _matched(self, query: str, rows: list[int]) -> list[tuple[str, ...]]:
         """For each passage the words of the query that it holds, the most telling first."""
         forms = list(dict.fromkeys(forms_of(query)))
@@ -169,12 +166,15 @@ def convex(dense: Scores, sparse: Scores, floor: float, share: float = DENSE_SHA
     return fused
 
 
-def outline(generation: Generation, sources: Collection[str] | None = None) -> list[Passage]:
-    """The central passages of the main parts in order: the documents; sections of a single one, or even stretches."""
+def outline(generation: Generation, sources: Sources = None) -> list[Hit]:
+    """The central passages of the main parts in order: the documents; sections of a single one, or even stretches.
+
+    Ranks are None and scores 1.
+    """
     passages = [p for p in generation.passages if sources is None or p.source in sources]
     several = len({p.source for p in passages}) > 1
     parts = _grouped(passages, lambda p: p.source) if several else _sections(passages)
-    return [_central(part, generation) for part in parts[:MAX_PARTS]]
+    return [Hit.of(_central(part, generation), score=1.0) for part in parts[:MAX_PARTS]]
 
 
 def _sections(passages: Sequence[Passage]) -> list[list[Passage]]:
@@ -195,3 +195,46 @@ def _grouped(passages: Sequence[Passage], key: Callable[[Passage], str]) -> list
 def _central(part: Sequence[Passage], generation: Generation) -> Passage:
     vectors = generation.vectors(part)
     return part[int(np.argmax(vectors @ vectors.mean(axis=0)))]
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The stage at which the words were lost, and what was seen there; "nowhere" when they came through."""
+
+    query: str  # what was searched
+    stage: Literal["documents", "splitting", "search", "ranking", "answer", "nowhere"]
+    detail: str
+    hit: Hit | None = None  # the passage that holds them, with what its ranks and scores are made of
+    rank: int | None = None  # of that passage among all that was found, from 1
+
+
+def trace(retriever: HybridRetriever, generation: Generation, query: str, expected: str, k: int) -> Why:
+    """Follow the best passage that holds the expected words as far as the hits; `stage` is "answer" when it is there.
+
+    :param expected: words as they stand in a document; case and white space do not matter.
+    """
+    if not (words := _plain(expected)):
+        raise ValueError("no words are expected; give some that stand in a document")
+    within = [document.source for document in generation.documents.values() if words in _plain(document.text)]
+    if not within:
+        failed = len(generation.manifest.failed)
+        unread = f" {failed} files could not be read: `rag ingest` says why." if failed else ""
+        return Why(query, "documents", f"No document in the index holds these words.{unread}")
+    holding = [passage for passage in generation.passages if words in _plain(passage.text)]
+    if not holding:
+        return Why(query, "splitting", f"They stand in {within[0]}, but run from one passage into the next.")
+    hits = retriever.search(query, CANDIDATES)
+    places = {hit.passage.id: rank for rank, hit in enumerate(hits, 1)}
+    rank = min(places.get(passage.id, CANDIDATES + 1) for passage in holding)
+    if rank > CANDIDATES:
+        scores = generation.lexical.scores(query)
+        best = max(scores[generation.position[passage.id]] for passage in holding)
+        number = int(np.sum(scores > best)) + 1
+        shared = f"by words it is number {number}" if best else "it shares no word with the query"
+        return Why(query, "search", f"It is not among the best {CANDIDATES}: {shared}.")
+    told = f"It is number {rank} of what was found, and {k} are looked at."
+    return Why(query, "ranking" if rank > k else "answer", told, hits[rank - 1], rank)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())

@@ -1,5 +1,6 @@
 """What the retrieval layer hands on."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from rag.documents.types import Passage, Span
 
 Vectors = NDArray[np.float32]  # in rows
 Scores = NDArray[np.float64]
+Sources = Collection[str] | None  # the documents to look into; None for all
 Mask = NDArray[np.bool_]  # for each passage whether it is looked at
 
 

@@ -18,8 +18,8 @@ from string import Template
 from typing import Any, Literal
 
 from rag import __version__
+from rag.answering.compose import inert
 from rag.answering.lexicon import said
-from rag.answering.markup import inert
 from rag.answering.types import Answer, Citation, Sentence
 from rag.documents.types import text_digest
 from rag.engine import Rag

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.documents.readers import clean
-from rag.documents.sentences import MAX_SENTENCE_CHARS
-from rag.documents.splitting import MAX_PASSAGE_WEIGHT, split
+from rag.documents.splitting import MAX_PASSAGE_WEIGHT, MAX_SENTENCE_CHARS, split
 from rag.documents.types import Document, Passage
 
 
