@@ -20,8 +20,9 @@ from rag.retrieval.types import Hit
 _WORD = re.compile(r"[\w.,%'\u2019-]*\w%?")
 _MARKUP = re.compile(r"[*_`|]+")
 _EMPTY_LINE = re.compile(r"(?<=\n)[ \t]*(?:[-*+\u2022>|]|\d{1,3}[.)])[ \t|]*\n|(?<! ) +(?= $)")
-_ACTS = patterns("markup")
-_WHOLLY = {"hidden": "", "image": "", "definition": "", "link": r"\1", "autolink": r"\1", "target": "]", "tag": ""}
+
+_ACTIVE = patterns("markup")
+_GONE = {"hidden": "", "image": "", "definition": "", "link": r"\1", "autolink": r"\1", "target": "]", "tag": ""}
 _HALVES = {"half_image": "[", "half_link": "] ", "half_tag": "< "}  # the other half may stand in the next sentence
 
 
@@ -152,18 +153,18 @@ def _highlight(claim: str, found: Evidence) -> tuple[int, int]:
 
 def inert(text: str) -> str:
     """The text without images, with links as their words alone, and with no tag that a browser would act on."""
-    for name, left in (_WHOLLY | _HALVES).items():
-        text = _ACTS[name].sub(left, text)
+    for name, left in (_GONE | _HALVES).items():
+        text = _ACTIVE[name].sub(left, text)
     return text
 
 
 def seen(text: str) -> str:
     """The text without what a document hides from its readers: comments, and elements that are not displayed."""
-    return _ACTS["hidden"].sub("", text)
+    return _ACTIVE["hidden"].sub("", text)
 
 
 def is_material(found: Evidence) -> bool:
     """Whether an answer may rest on this: it is not hidden from readers, no order to a model, and not only markup."""
     at = found.span.start - found.hit.start
-    hidden = any(part.start() <= at < part.end() for part in _ACTS["hidden"].finditer(found.hit.text))
-    return not hidden and not _ACTS["order"].search(found.text) and inert(found.text).strip() != ""
+    hidden = any(part.start() <= at < part.end() for part in _ACTIVE["hidden"].finditer(found.hit.text))
+    return not hidden and not _ACTIVE["order"].search(found.text) and inert(found.text).strip() != ""

@@ -28,6 +28,7 @@ _LEANS = patterns("overview")["leans"]
 _WHOLE = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u201d\u2019)\]*_]*$")
 _LONG = 300  # characters
 _HARD_COST = 0.15  # for a sentence that leans on what it does not name, is cut off, or long
+
 _NAMED = 0.5  # of a side's words; what holds no more does not speak of it
 _BEGINNING = 40  # characters, among them the subject
 

@@ -1,8 +1,7 @@
-"""What a message means: its kind (about facts, about the whole, no question), the kind of value that it asks for, and
-what a follow-up leaves out, filled in from the conversation before it. No model: words only.
+"""What a message means: of which kind it is, what kind of value it asks for, and what a follow-up leaves out.
 
-What is filled in stands behind the question in brackets, where the retriever counts it half. The numbers are round
-ones from flat optima on mtrag-un and mtrag-human-subset.
+No model: words only. What is filled in from the conversation stands behind the question in brackets, where the
+retriever counts it half. The numbers for it are round ones from flat optima on mtrag-un and mtrag-human-subset.
 """
 
 import re
@@ -19,11 +18,13 @@ Intent = Literal["greeting", "thanks", "system", "overview", "fact"]
 
 _PATTERNS = patterns("intent")
 _OF_PARTS = [pattern for name, pattern in _PATTERNS.items() if name.startswith("part_")]
+
 _KINDS = patterns("expected")
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+")
 _YEAR = re.compile(r"1\d{3}|20\d\d|\d{1,4}s|\d{1,2}(?:st|nd|rd|th)")
 _NUMBER_WORDS, _DATE_WORDS = word_set("number"), word_set("date")
 _PROPER = re.compile(r"(?<=[^.!?\s]\s)[A-Z][\w'\u2019-]+")  # a capital inside a sentence
+
 _FOLLOWUP = patterns("followup")
 _FEW_WORDS = 2  # telling ones; a fragment of more stands alone
 _SHARED = 0.3  # of a question's words, by idf: with so much of the conversation it goes on with it

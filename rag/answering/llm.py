@@ -37,7 +37,8 @@ _MAX_RESOLVED_CHARS = 600  # longer is no question
 _MAX_REPLY_CHARS = 20_000  # a model that repeats itself without end is left there
 _UNSPOKEN = patterns("unspoken")
 _KEY = re.compile(r"\b[A-Z]+(?:_[A-Z]+)*_(?:API_KEY|TOKEN)\b")  # a variable, as providers name it
-_MAX_TURNS = 6
+
+_MAX_TURNS = 6  # of the conversation, in a prompt
 _FENCE = re.compile(r"<\s*(/?)\s*(passages?)\b", re.IGNORECASE)
 _ASCII = re.compile(r"[\x00-\x7f]+")
 

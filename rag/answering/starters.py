@@ -35,6 +35,7 @@ _TRIED = 8  # questions at a time; each costs, once, a search and the reading of
 _READ = 3
 _SECONDS, _STARTING_SECONDS = 0.2, 4.0  # after which no more are tried: an embedding model may be slow, or far away
 _ASKED = 'What is said about "{}"?'
+
 _MAX_WORDS = 14  # a longer question is no example
 _AROUND = 20_000  # characters before and behind, where it is looked up how a word is written
 _patterns = cache(lambda: patterns("made", "questions"))  # when they are needed: they take a while to compile

@@ -1,8 +1,7 @@
 """From a document to passages: whole sentences, up to a size, never across a heading or a page.
 
-Where sentences begin and end: in English, Chinese and languages with the same marks.
-
-Offsets are carried through, never searched for: a passage is cut from its document, so it slices back.
+Sentences are told apart in English, Chinese and languages with the same marks. Offsets are carried through,
+never searched for: a passage is cut from its document, so it slices back.
 """
 
 import re

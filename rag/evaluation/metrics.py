@@ -16,9 +16,9 @@ from rag.errors import ConfigError, DatasetError, in_words
 from rag.evaluation.datasets import Region
 
 Values = dict[str, float]
+Result = dict[str, Any]
 
 _RESAMPLES = 2000
-Result = dict[str, Any]
 
 
 def ranking(rankings: Mapping[str, Sequence[str]], relevant: Mapping[str, Mapping[str, int]]) -> dict[str, Values]:

@@ -33,6 +33,7 @@ _WHOLE = 0.5  # of the score of the whole document, added to its passages'; from
 _FILES = "postings.npy", "owners.npy", "terms.txt", "vocabulary.txt"
 _SIGNS = re.compile("[\u2120\u2122]")  # service mark, trade mark: NFKC would make letters of them
 _MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670]+")  # that fuse with no letter
+
 _LETTERS = re.compile(r"\b[A-Za-z]{5,}\b")  # shorter words resemble too many others
 
 

