@@ -25,10 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from rag.retrieval.bundled import bundled_model_path
-from rag.retrieval.fusion import convex
 from rag.retrieval.lexical import LexicalIndex
-from rag.retrieval.minilm import PRECISIONS, MiniLM
+from rag.retrieval.minilm import PRECISIONS, MiniLM, bundled_model_path
+from rag.retrieval.retriever import convex
 
 ROOT = Path(__file__).parent.parent
 SETS = ROOT.parent / "shared" / "eval"

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rag import Rag, Settings
-from rag.retrieval.bundled import bundled_model_folder
+from rag.retrieval.minilm import bundled_model_folder
 
 ROOT = Path(__file__).parent.parent
 RAG = Path(sys.executable).with_name("rag")

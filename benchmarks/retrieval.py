@@ -24,7 +24,7 @@ from rag.documents.readers import read
 from rag.evaluation.datasets import Query, Region, load
 from rag.evaluation.metrics import Values, means, span_values
 from rag.evaluation.runner import evaluate
-from rag.retrieval.bundled import bundled_model_path
+from rag.retrieval.minilm import bundled_model_path
 
 SETS = Path(__file__).parent.parent.parent / "shared" / "eval"
 SPANS = ("span recall@5", "span precision@5", "characters@5")

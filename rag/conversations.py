@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ _WAIT_S = 10  # for another thread or process that is writing
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _SQL: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+_ANSWERS = TypeAdapter(Answer)
 VERSION = len(_SQL["steps"])  # of the file
 
 
@@ -92,17 +92,14 @@ class Conversations:
 
     def answer(self, user: str, conversation: str, position: int, answer: Answer) -> None:
         """Keep an answer, if its question still stands at this position."""
-        dumped = _answers().dump_json(answer).decode()
+        dumped = _ANSWERS.dump_json(answer).decode()
         told = {"question": answer.question, "text": answer.text, "answer": dumped}
         self._run("answer", user, conversation, position=position, **told)
 
     def turns(self, user: str, conversation: str) -> list[SavedTurn]:
         """A conversation from its beginning; [] when this user has none of that id."""
-        judged = {None: None, 0: False, 1: True}
-        return [
-            SavedTurn(row["position"], row["question"], _read(row) if row["answer"] else None, judged[row["liked"]])
-            for row in self._run("turns", user, conversation)
-        ]
+        turns, judged = self._run("turns", user, conversation), {None: None, 0: False, 1: True}
+        return [SavedTurn(t["position"], t["question"], t["answer"] and _read(t), judged[t["liked"]]) for t in turns]
 
     def last(self, user: str, conversation: str) -> int:
         """The position of a conversation's last turn; 0 when this user has none of that id."""
@@ -218,15 +215,10 @@ def _holds(text: str, search: str) -> bool:
     return all(word in held for word in words)
 
 
-@cache
-def _answers() -> TypeAdapter[Answer]:
-    return TypeAdapter(Answer)
-
-
 def _read(row: sqlite3.Row) -> Answer:
     """The answer of a row; its text alone where another version of the program wrote what this one cannot read."""
     try:
-        return _answers().validate_json(row["answer"])
+        return _ANSWERS.validate_json(row["answer"])
     except ValueError:  # its message would hold what the documents say, which stays out of logs
         log.warning("%s", note := in_words("answer_unreadable"))
         question = row["question"]

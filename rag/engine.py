@@ -6,7 +6,7 @@ Safe to use from many threads. Loads no model before the first question needs it
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Generator, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
@@ -14,27 +14,24 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from rag.answering.compose import Composition
-from rag.answering.extractive import ExtractiveAnswerer
-from rag.answering.followup import condense, turns_of
+from rag.answering.extractive import ExtractiveAnswerer, lacking, read_sides, retrieve
 from rag.answering.grounding import Grounder
-from rag.answering.intent import intent_of, sides_of, visible
+from rag.answering.intent import condense, intent_of, sides_of, turns_of, visible
+from rag.answering.lexicon import said
 from rag.answering.pairs import PairReader
-from rag.answering.phrases import said
 from rag.answering.reading import Reader
-from rag.answering.sides import lacking, read_sides, retrieve
 from rag.answering.starters import Suggester, small_talk
 
 from rag.answering.types import (  # isort: skip
     Answer, Answerer, Done, Event, History, ModelState, Question, Retrieved, Searching, Support, Turn,
 )  # fmt: skip
 from rag.library import Library, check_sources
+from rag.retrieval.embedding import CrossEncoderReranker
 from rag.retrieval.generation import Generation
 from rag.retrieval.ingest import Progress, matching
-from rag.retrieval.reranking import CrossEncoderReranker
-from rag.retrieval.retriever import HybridRetriever
-from rag.retrieval.spelling import corrected
-from rag.retrieval.types import Hit
-from rag.retrieval.why import Why, trace
+from rag.retrieval.lexical import corrected
+from rag.retrieval.retriever import HybridRetriever, Why, trace
+from rag.retrieval.types import Hit, Sources
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -73,7 +70,7 @@ class Rag(Library):
 
     # --- Asking ---------------------------------------------------------------------------------------------------
 
-    def ask(self, question: str, history: History = (), sources: Collection[str] | None = None) -> Answer:
+    def ask(self, question: str, history: History = (), sources: Sources = None) -> Answer:
         """The answer; an abstention is an answer too.
 
         :param history: the conversation so far, oldest first; what the question leaves out is filled in from it.
@@ -81,9 +78,7 @@ class Rag(Library):
         """
         return next(event.answer for event in self.stream(question, history, sources) if isinstance(event, Done))
 
-    def stream(
-        self, question: str, history: History = (), sources: Collection[str] | None = None
-    ) -> Generator[Event, None, None]:
+    def stream(self, question: str, history: History = (), sources: Sources = None) -> Generator[Event, None, None]:
         """The answer as it comes: Searching, Retrieved, Said for each sentence once it is checked, Done."""
         started = time.perf_counter()
         text, turns, generation = self._question(question), turns_of(history), self._keeper.ready()
@@ -98,8 +93,8 @@ class Rag(Library):
             asked = Question(text, text, "overview", turns)
         else:
             whole = self._resolved(text, turns, generation)
-            alone = "" if whole == text else _in_its_spelling(text, generation)
-            query = _in_its_spelling(whole, generation)
+            alone = "" if whole == text else corrected(text, generation.lexical)
+            query = corrected(whole, generation.lexical)
             asked = Question(text, query, "fact", turns, alone, () if alone else sides_of(query))
         yield Searching(asked.query)
         hits = retrieve(self._retriever(generation), asked, self.settings.passages, sources)
@@ -111,21 +106,19 @@ class Rag(Library):
         answer = self._answer(asked, composition, hits, reading.confidence, started)
         yield Done(replace(answer, suggestions=self._suggester(generation).near(answer, turns)))
 
-    def search(
-        self, query: str, k: int = 5, history: History = (), sources: Collection[str] | None = None
-    ) -> list[Hit]:
+    def search(self, query: str, k: int = 5, history: History = (), sources: Sources = None) -> list[Hit]:
         """The `k` best passages, best first; fewer only where the documents hold fewer."""
         if not isinstance(k, int) or k < 1:
             raise ValueError(f"k must be a whole number of at least 1, not {k!r}")
         text, turns, generation = self._question(query), turns_of(history), self._keeper.ready()
         check_sources(generation, sources)
-        found = _in_its_spelling(self._resolved(text, turns, generation), generation)
+        found = corrected(self._resolved(text, turns, generation), generation.lexical)
         return self._retriever(generation).search(found, k, sources)
 
     def why(self, query: str, expected: str) -> Why:
         """Where a passage with the expected words was lost on its way to the answer, and its ranks and scores."""
         text, generation = self._question(query), self._keeper.ready()
-        found = _in_its_spelling(text, generation)
+        found = corrected(text, generation.lexical)
         seen = trace(self._retriever(generation), generation, found, expected, self.settings.passages)
         if seen.stage != "answer" or seen.hit is None:
             return seen
@@ -231,11 +224,6 @@ class Rag(Library):
         told = question.text, question.query, text, declined, reason, confidence
         by, took = made.model or self.model, time.perf_counter() - started
         return Answer(*told, sentences, tuple(hits), by, took, made.note(question.text), made.conflict)
-
-
-def _in_its_spelling(query: str, generation: Generation) -> str:
-    """A query in the spelling of the documents."""
-    return corrected(query, generation.lexical.vocabulary, generation.lexical.knows)
 
 
 def _name_of(model: BaseChatModel) -> str:

@@ -1,16 +1,15 @@
 """Library: the documents that a Rag answers from. What is there, what comes in, what goes out; no question is asked."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
+
+from langchain_core.embeddings import Embeddings
 
 from rag.documents.pdf import line_boxes, page_picture
 from rag.documents.readers import clean
@@ -20,11 +19,8 @@ from rag.retrieval.embedding import Embedder, local_embeddings
 from rag.retrieval.generation import Generation
 from rag.retrieval.ingest import Progress
 from rag.retrieval.keeper import Keeper
-from rag.retrieval.types import DocumentInfo, IngestReport
+from rag.retrieval.types import DocumentInfo, IngestReport, Sources
 from rag.settings import Settings
-
-if TYPE_CHECKING:
-    from langchain_core.embeddings import Embeddings
 
 log = logging.getLogger(__name__)
 
@@ -45,20 +41,17 @@ class Library:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
-    def ingest(
-        self, paths: str | Path | Sequence[str | Path] = (), *, rebuild: bool = False, folder: str = ""
-    ) -> IngestReport:
+    def ingest(self, paths: str | Path | Sequence[str | Path] = (), *, rebuild: bool = False) -> IngestReport:
         """Bring the index in step with the corpus folder; what was indexed before serves until that is done.
 
         :param paths: files and folders to copy into the corpus first.
         :param rebuild: take nothing over from the old index; needed after a change of the embedding model.
-        :param folder: where in the corpus they are copied to, such as "uploads".
         """
         given = [paths] if isinstance(paths, str | Path) else paths
-        return self._keeper.ingest([Path(path) for path in given], rebuild, folder)
+        return self._keeper.ingest([Path(path) for path in given], rebuild)
 
     def doing(self) -> tuple[str, int, int] | None:
         """What an ingest of this object is doing now, how much is done, of how much; None where there is none."""
@@ -150,7 +143,7 @@ class Library:
         raise CorpusError(in_words("changed", source=source))
 
 
-def check_sources(generation: Generation, sources: Collection[str] | None) -> None:
+def check_sources(generation: Generation, sources: Sources) -> None:
     """:raises CorpusError: a source is none of the documents."""
     if isinstance(sources, str):
         raise ValueError(f"sources must be a list of documents, not the text {sources!r}")

@@ -3,8 +3,43 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def credentials(auth: str) -> dict[str, str]:
+    """What each user shows: `name:password`, or the password alone, which is that of user "".
+
+    :raises ValueError: if a part is empty, lacks its name or is there twice; no password is in the message.
+    """
+    if ":" not in auth:
+        if not auth.strip():
+            raise ValueError("the password is empty")
+        return {"": auth.strip()}
+    found: dict[str, str] = {}
+    for number, part in enumerate(auth.split(","), 1):
+        name, _, password = (text.strip() for text in part.partition(":"))
+        if not (name and password) or name in found:
+            raise ValueError(f"number {number} of the users is not name:password, or has a name that another has")
+        found[name] = f"{name}:{password}"
+    return found
+
+
+def _split(value: Any) -> Any:
+    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+
+def _hidden(value: Any) -> Any:
+    return SecretStr(value) if isinstance(value, str) else value
+
+
+def _readable(auth: SecretStr) -> SecretStr:
+    credentials(auth.get_secret_value())
+    return auth
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]  # in the environment, with commas between them
+Auth = Annotated[SecretStr, AfterValidator(_readable), BeforeValidator(_hidden)]  # hidden first, as errors show it
 
 
 class Settings(BaseSettings):
@@ -40,7 +75,7 @@ class Settings(BaseSettings):
     passages: int = Field(default=8, ge=1, le=100, description="how many passages are considered for an answer")
 
     llm: str = Field(default="extractive", description="extractive, or a model such as openai:gpt-5-mini")
-    llms: Annotated[tuple[str, ...], NoDecode] = Field(
+    llms: Names = Field(
         default=(), description="further models, separated by commas, that the page offers beside it and extractive"
     )
     llm_base_url: str | None = Field(default=None, description="the address of an OpenAI-compatible server")
@@ -51,10 +86,10 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="the address that the page listens on")
     port: int = Field(default=7860, ge=0, le=65535, description="the port that the page listens on")
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_hosts: Names = Field(
         default=(), description="names, besides those of this machine, under which the page may be asked for"
     )
-    auth: SecretStr | None = Field(
+    auth: Auth | None = Field(
         default=None, description="who may come in: one password, or name:password pairs separated by commas"
     )
 
@@ -63,39 +98,3 @@ class Settings(BaseSettings):
         first = next((one for one in (self.llm, *self.llms) if one != "extractive"), name)
         apart = first.partition(":")[0] != name.partition(":")[0]
         return self.model_copy(update={"llm": name} | ({"llm_base_url": None, "llm_api_key": None} if apart else {}))
-
-    @field_validator("allowed_hosts", "llms", mode="before")
-    @classmethod
-    def _split_names(cls, value: Any) -> Any:
-        """In the environment, names are separated by commas."""
-        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
-
-    @field_validator("auth")
-    @classmethod
-    def _can_be_read(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            credentials(value.get_secret_value())
-        return value
-
-    @field_validator("auth", mode="before")  # below the other, so that an error of that one holds no password
-    @classmethod
-    def _hide(cls, value: Any) -> Any:
-        return SecretStr(value) if isinstance(value, str) else value
-
-
-def credentials(auth: str) -> dict[str, str]:
-    """What each user shows: `name:password`, or the password alone, which is that of user "".
-
-    :raises ValueError: if a part is empty, lacks its name or is there twice; no password is in the message.
-    """
-    if ":" not in auth:
-        if not auth.strip():
-            raise ValueError("the password is empty")
-        return {"": auth.strip()}
-    found: dict[str, str] = {}
-    for number, part in enumerate(auth.split(","), 1):
-        name, _, password = (text.strip() for text in part.partition(":"))
-        if not (name and password) or name in found:
-            raise ValueError(f"number {number} of the users is not name:password, or has a name that another has")
-        found[name] = f"{name}:{password}"
-    return found

@@ -77,7 +77,7 @@ def made_by_version_1(path: Path) -> None:
             database.execute(statement)
         database.execute("PRAGMA user_version = 1")
         database.execute("INSERT INTO conversations VALUES ('', 'c', 'Old', '2026-01-01T00:00:00.000000+00:00')")
-        row = "", "c", 1, QUESTION, "Yes.", module._answers().dump_json(told(QUESTION)).decode()
+        row = "", "c", 1, QUESTION, "Yes.", module._ANSWERS.dump_json(told(QUESTION)).decode()
         columns = "user, conversation, position, question, text, answer"
         database.execute(f"INSERT INTO turns ({columns}) VALUES (?, ?, ?, ?, ?, ?)", row)
 

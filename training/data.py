@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from rag.documents.sentences import paragraphs, sentence_spans
+from rag.documents.splitting import paragraphs, sentence_spans
 
 HELD_OUT = ("Normans", "Packet switching")  # articles of SQuAD's dev half that are never trained on
 MAX_CHARS = 750  # of sentences that are read at once: about a passage

@@ -26,8 +26,7 @@ from torch.nn import functional
 from transformers import BertModel
 
 from rag.answering.pairs import CLS, MAX_QUESTION_TOKENS, MAX_TOKENS, SEP, WEIGHTS
-from rag.retrieval.bundled import bundled_model_folder, bundled_model_path
-from rag.retrieval.minilm import MiniLM
+from rag.retrieval.minilm import MiniLM, bundled_model_folder, bundled_model_path
 from rag.retrieval.minilm_graph import onnx_model
 from training.data import HELD_OUT, Row, claims, questions, squad
 

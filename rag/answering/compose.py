@@ -1,6 +1,9 @@
 """From an answerer's drafts to an answer: each sentence checked, cited by exact quote, and put in its place.
 
 The only maker of citations. What it says is supported was either copied from the document or judged by the grounder.
+
+Of a document's markup only its words reach a reader or a model, and nothing that acts: a client may show an answer as
+Markdown or HTML, where an image sends a request and a link leads elsewhere. Quotes stay as they are in the document.
 """
 
 import re
@@ -8,8 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from rag.answering.grounding import Grounder
-from rag.answering.markup import inert, is_material
-from rag.answering.phrases import said
+from rag.answering.lexicon import patterns, said
 from rag.answering.types import Citation, Declined, DifferingValue, Draft, Evidence, Said, ScoredSentence, Sentence
 from rag.documents.types import Span
 from rag.retrieval.lexical import words
@@ -18,6 +20,10 @@ from rag.retrieval.types import Hit
 _WORD = re.compile(r"[\w.,%'\u2019-]*\w%?")
 _MARKUP = re.compile(r"[*_`|]+")
 _EMPTY_LINE = re.compile(r"(?<=\n)[ \t]*(?:[-*+\u2022>|]|\d{1,3}[.)])[ \t|]*\n|(?<! ) +(?= $)")
+
+_ACTIVE = patterns("markup")
+_GONE = {"hidden": "", "image": "", "definition": "", "link": r"\1", "autolink": r"\1", "target": "]", "tag": ""}
+_HALVES = {"half_image": "[", "half_link": "] ", "half_tag": "< "}  # the other half may stand in the next sentence
 
 
 class Composition:
@@ -143,3 +149,22 @@ def _highlight(claim: str, found: Evidence) -> tuple[int, int]:
     shared, quote = set(words(claim)), found.text
     spans = [match.span() for match in _WORD.finditer(quote) if shared & set(words(match.group()))]
     return (spans[0][0], spans[-1][1]) if spans else (0, len(quote))
+
+
+def inert(text: str) -> str:
+    """The text without images, with links as their words alone, and with no tag that a browser would act on."""
+    for name, left in (_GONE | _HALVES).items():
+        text = _ACTIVE[name].sub(left, text)
+    return text
+
+
+def seen(text: str) -> str:
+    """The text without what a document hides from its readers: comments, and elements that are not displayed."""
+    return _ACTIVE["hidden"].sub("", text)
+
+
+def is_material(found: Evidence) -> bool:
+    """Whether an answer may rest on this: it is not hidden from readers, no order to a model, and not only markup."""
+    at = found.span.start - found.hit.start
+    hidden = any(part.start() <= at < part.end() for part in _ACTIVE["hidden"].finditer(found.hit.text))
+    return not hidden and not _ACTIVE["order"].search(found.text) and inert(found.text).strip() != ""

@@ -1,4 +1,7 @@
-"""Answers without a model of language: the documents' own sentences, chosen and put in order."""
+"""Answers without a model of language: the documents' own sentences, chosen and put in order.
+
+And questions of sides, "Compare A and B" or "What does it say about A?": searched and read for each side of its own.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -6,15 +9,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from rag.answering.expected import expected
-from rag.answering.lexicon import patterns, texts
-from rag.answering.phrases import said
-from rag.answering.reading import SPEAKS
+from rag.answering.intent import expected
+from rag.answering.lexicon import patterns, said, texts
+from rag.answering.reading import SPEAKS, Reader
 from rag.answering.types import Declined, Draft, Evidence, History, Question, Reading, ScoredSentence
 from rag.documents.types import Span
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.lexical import words
-from rag.retrieval.types import Hit
+from rag.retrieval.retriever import HybridRetriever, outline
+from rag.retrieval.types import Hit, Sources
 
 MAX_SENTENCES = 3
 _MAX_BEHIND = 3.5  # a further sentence may score this much below the best one
@@ -25,6 +28,9 @@ _LEANS = patterns("overview")["leans"]
 _WHOLE = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u201d\u2019)\]*_]*$")
 _LONG = 300  # characters
 _HARD_COST = 0.15  # for a sentence that leans on what it does not name, is cut off, or long
+
+_NAMED = 0.5  # of a side's words; what holds no more does not speak of it
+_BEGINNING = 40  # characters, among them the subject
 
 
 class ExtractiveAnswerer:
@@ -98,3 +104,42 @@ def _why(question: Question, reading: Reading) -> str:
         why = said("They do not mention {}, and no passage comes close to the question.", question.text)
         return why.format(", ".join(f"\u201c{word}\u201d" for word in reading.unknown[:5]))
     return _REASONS[expected(question.text) or "other"] if near else "No passage comes close enough to the question."
+
+
+def retrieve(retriever: HybridRetriever, question: Question, k: int, sources: Sources = None) -> list[Hit]:
+    """One hit for each main part for an overview; else the `k` best ones, as many for each side, none twice."""
+    if question.kind == "overview":
+        return outline(retriever.generation, sources)
+    asked = question.sides or (question.query,)
+    found = [hit for query in asked for hit in retriever.search(query, max(1, k // len(asked)), sources)]
+    return list({(hit.source, hit.start): hit for hit in found}.values())
+
+
+def read_sides(reader: Reader, question: Question, hits: Sequence[Hit]) -> Reading:
+    """A reading whose clauses are the best sentences that name each side; the plain one where none does."""
+    reading, clauses = reader.read(question, hits), list[ScoredSentence]()
+    for side in question.sides:
+        own, others = reader.read(Question(f"What is {side}?", side), hits), {*question.sides} - {side}
+        named = [one for one in own.sentences if _share(side, one.hit.passage.in_context(one.text)) > _NAMED]
+        named = [one for one in named if one.span not in [held.span for held in clauses]]
+        named.sort(key=lambda one: _rank(one, side, " ".join(others)), reverse=True)
+        clauses += named[: MAX_SENTENCES // len(question.sides)]
+        reading = replace(reading, confidence=max(reading.confidence, own.confidence if named else 0.0))
+    return replace(reading, clauses=tuple(clauses) or reading.clauses)
+
+
+def lacking(question: Question, hits: Sequence[Hit]) -> list[Declined]:
+    """Why two sides cannot be compared: that one of them is not spoken of; else nothing."""
+    why = said("They say nothing of {}, so there is nothing to compare.", question.text)
+    missing = [side for side in question.sides if all(_share(side, h.passage.embedding_text) <= _NAMED for h in hits)]
+    return [Declined(why.format(f"\u201c{side}\u201d")) for side in missing[:1] if len(question.sides) > 1]
+
+
+def _rank(sentence: ScoredSentence, side: str, others: str) -> tuple[float, ...]:
+    """How well a sentence tells of a side alone: by its heading, its words, and what it begins with."""
+    text, heading = sentence.text, 0.0 if others else _share(side, sentence.hit.section)
+    return heading, _share(side, text), -_share(others, text), -hardness(text), _share(side, text[:_BEGINNING])
+
+
+def _share(side: str, text: str) -> float:
+    return len((asked := set(words(side))) & set(words(text))) / max(1, len(asked))

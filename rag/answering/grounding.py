@@ -10,16 +10,15 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rag.answering.guards import names_agree, negation_agrees, numbers_agree, without_numbers
 from rag.answering.pairs import MIN_ENGLISH, PairReader
 from rag.answering.types import Evidence, Guard, Support
-from rag.documents.sentences import paragraphs, sentence_spans
+from rag.documents.splitting import paragraphs, sentence_spans
 from rag.documents.types import Span
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.lexical import words
-from rag.retrieval.types import Hit
+from rag.retrieval.types import Hit, Scores
 
 _MAX_WINDOW = 3  # sentences that may support a claim together
 _LONGER_WINDOW = 0.03  # what each further sentence must bring: the shortest quote that carries the claim is wanted
@@ -85,7 +84,7 @@ class Grounder:
         guard = (failed[best] if close else None) or (None if scores[best] >= 0.5 else "meaning")
         return Support(guard is None, scores[best], windows[best].text, windows[best].span, guard)
 
-    def _scores(self, claim: str, quotes: Sequence[str], matches: NDArray[np.float64]) -> list[float]:
+    def _scores(self, claim: str, quotes: Sequence[str], matches: Scores) -> list[float]:
         """How likely each quote bears the claim out, in [0, 1]."""
         if self._embedder.reads(claim) < MIN_ENGLISH:
             return [float(mean * 0.5 / _MIN_MATCH) for mean in matches.mean(axis=1)]

@@ -36,3 +36,12 @@ def values(table: str) -> dict[str, float]:
 @cache
 def _tables(file: str = "lexicon") -> dict[str, dict[str, str]]:
     return tomllib.loads(Path(__file__).with_name(f"{file}.toml").read_text("utf-8"))
+
+
+_CHINESE = patterns("asked_in_chinese")
+
+
+def said(english: str, question: str) -> str:
+    """One of the program's own sentences: in Chinese when the question is, in English otherwise."""
+    chinese = _CHINESE["holds"].search(question) and not _CHINESE["unless"].search(question)
+    return texts("chinese").get(english, english) if chinese else english

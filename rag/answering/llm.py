@@ -1,6 +1,7 @@
 """Answers by a model of language: the one home of LangChain chat models.
 
-What the model writes is cut into sentences here; whether they are true is not decided here.
+It gets to read as much as fits, the passages fenced and unable to close the fence. What it writes is cut into sentences
+here; whether they are true is not decided here.
 """
 
 import logging
@@ -16,8 +17,8 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import Runnable
 
+from rag.answering.compose import seen
 from rag.answering.lexicon import patterns, texts
-from rag.answering.prompts import numbered, recent, tokens
 from rag.answering.segments import Segmenter
 from rag.answering.types import Answerer, Declined, Draft, History, ModelState, Question, Reading
 from rag.errors import ConfigError, ModelError, ModelTimeout, ModelUnavailable
@@ -36,6 +37,10 @@ _MAX_RESOLVED_CHARS = 600  # longer is no question
 _MAX_REPLY_CHARS = 20_000  # a model that repeats itself without end is left there
 _UNSPOKEN = patterns("unspoken")
 _KEY = re.compile(r"\b[A-Z]+(?:_[A-Z]+)*_(?:API_KEY|TOKEN)\b")  # a variable, as providers name it
+
+_MAX_TURNS = 6  # of the conversation, in a prompt
+_FENCE = re.compile(r"<\s*(/?)\s*(passages?)\b", re.IGNORECASE)
+_ASCII = re.compile(r"[\x00-\x7f]+")
 
 
 class LLMAnswerer:
@@ -111,7 +116,11 @@ class LLMAnswerer:
             for chunk in chain.stream(values):
                 yield str(chunk.text)
         except Exception as error:  # every provider's package raises kinds of its own
-            raise _translated(error, self.name) from error
+            kind = type(error).__name__
+            if isinstance(error, TimeoutError) or "timeout" in kind.lower():
+                raise ModelTimeout(_FAILURES["late"].format(model=self.name)) from error
+            told = _FAILURES["failed"].format(model=self.name, kind=kind, error=_first_line(error))
+            raise ModelUnavailable(told) from error
 
 
 def chat_model(settings: Settings) -> BaseChatModel:
@@ -119,11 +128,11 @@ def chat_model(settings: Settings) -> BaseChatModel:
     from langchain.chat_models import init_chat_model
 
     key = settings.llm_api_key or ("none" if settings.llm_base_url else None)  # local servers ask for none, clients do
-    named = ("base_url", settings.llm_base_url), ("api_key", key)
-    options: dict[str, Any] = {name: value for name, value in named if value is not None}
+    given = {"base_url": settings.llm_base_url, "api_key": key}
+    # clients try again after a timeout too: both tries together take as long as was set
+    fixed = {"timeout": settings.llm_timeout_s / 2, "max_retries": 1, "temperature": 0}
+    options: dict[str, Any] = fixed | {name: value for name, value in given.items() if value is not None}
     try:
-        # clients try again after a timeout too: both tries together take as long as was set
-        options |= {"timeout": settings.llm_timeout_s / 2, "max_retries": 1, "temperature": 0}
         model: BaseChatModel = init_chat_model(settings.llm, **options)
         return model
     except ImportError as error:
@@ -187,13 +196,40 @@ def _spoken(pieces: Iterator[str]) -> Iterator[str]:
         held = held[cut:]
 
 
-def _translated(error: Exception, name: str) -> ModelError:
-    kind = type(error).__name__
-    if isinstance(error, TimeoutError) or "timeout" in kind.lower():
-        return ModelTimeout(_FAILURES["late"].format(model=name))
-    return ModelUnavailable(_FAILURES["failed"].format(model=name, kind=kind, error=_first_line(error)))
-
-
 def _first_line(error: Exception) -> str:
     text = (str(error).strip().splitlines() or [""])[0][:200]
     return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def tokens(text: str) -> int:
+    """About how many tokens a text has: one for four ASCII characters, or for any other, which is rather too high."""
+    others = len(_ASCII.sub("", text))
+    return others + (len(text) - others) // 4 + 1
+
+
+def recent(history: History, max_tokens: int) -> History:
+    """The last turns that fit, oldest first, from a question on."""
+    turns = history[-_MAX_TURNS:]  # and where the assistant's came first, some providers would refuse them
+    while turns and (turns[0]["role"] == "assistant" or sum(tokens(turn["content"]) for turn in turns) > max_tokens):
+        turns = turns[1:]
+    return turns
+
+
+def numbered(hits: Sequence[Hit], max_tokens: int) -> str:
+    """The passages, numbered from 1, the weakest left out until the rest fits; the best one always stays."""
+    written = [
+        f'<passage number="{i}" source="{_inert(_heading(hit))}">\n{_inert(seen(hit.text))}\n</passage>'
+        for i, hit in enumerate(hits, 1)
+    ]
+    while len(written) > 1 and sum(map(tokens, written)) > max_tokens:
+        written.pop()
+    return "\n\n".join(written)
+
+
+def _heading(hit: Hit) -> str:
+    parts = [hit.title, hit.section, f"page {hit.page}" if hit.page else ""]
+    return " > ".join(part for part in parts if part).replace('"', "'").replace("\n", " ")
+
+
+def _inert(text: str) -> str:
+    return _FENCE.sub(r"<\1_\2", text)

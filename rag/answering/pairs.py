@@ -4,23 +4,17 @@ It is MiniLM once more, trained for this (training/reader.py; docs/reader.md say
 texts and offsets only. English.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.documents.types import Span
 from rag.retrieval.minilm import in_threads, loaded, once, well_formed
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
-    from tokenizers import Tokenizer
 
 WEIGHTS = Path(__file__).with_name("reader.onnx")
 MIN_ENGLISH = 0.6  # of the words of a question or a claim (`Embedder.reads`), for it to have a say
@@ -71,7 +65,7 @@ class PairReader:
         return in_threads(partial(_read, tokenizer, session, [CLS, *asked, SEP]), texts)
 
 
-def _read(tokenizer: Tokenizer, session: InferenceSession, asked: list[int], text: str) -> PairReading:
+def _read(tokenizer: Any, session: Any, asked: list[int], text: str) -> PairReading:
     encoded = tokenizer.encode(well_formed(text), add_special_tokens=False)
     room = MAX_TOKENS - len(asked) - 1
     ids = np.array([[*asked, *encoded.ids[:room], SEP]], dtype=np.int64)

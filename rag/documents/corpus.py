@@ -60,18 +60,16 @@ class Corpus:
         except OSError:
             return ""  # reading it will say why, and that reason is reported
 
-    def copy_in(self, paths: Sequence[Path], folder: str = "") -> list[str]:
-        """Copy files, and the readable files of folders, into a folder of the corpus; the sources that they got.
+    def copy_in(self, paths: Sequence[Path]) -> list[str]:
+        """Copy files, and the readable files of folders, into the corpus; the sources that they got.
 
         The same content under the same name is not copied again; a name taken by other content gets a suffix.
         """
-        if any(part.startswith(_LEFT_OUT) for part in Path(folder).parts) or Path(folder).is_absolute():
-            raise ValueError(f"folder must be one of the corpus that is not hidden, not {folder!r}")
         missing = [str(path) for path in paths if not path.exists()]
         if missing:
             raise CorpusError(f"There is no {', '.join(missing)}. Nothing was copied. Check the path.")
         self.path.mkdir(parents=True, exist_ok=True)
-        sources = [self._copy(file, folder / name) for path in paths for file, name in _files(path)]
+        sources = [self._copy(file, name) for path in paths for file, name in _files(path)]
         self._exclude(self.excluded() - set(sources))
         return sources
 

@@ -95,11 +95,7 @@ def _boxes(page: Any, number: int, text_page: Any, start: int, end: int) -> list
         left, right, top, bottom = (min(max(0, at / _FINE), 1) for at in (*sorted((x, to_x)), *sorted((y, to_y))))
         if boxes and top < boxes[-1].bottom and boxes[-1].top < bottom:
             one = boxes.pop()
-            left, top, right, bottom = (
-                min(left, one.left),
-                min(top, one.top),
-                max(right, one.right),
-                max(bottom, one.bottom),
-            )
+            left, top = min(left, one.left), min(top, one.top)
+            right, bottom = max(right, one.right), max(bottom, one.bottom)
         boxes.append(Box(number, left, top, right, bottom))
     return [box for box in boxes if box.left < box.right and box.top < box.bottom]

@@ -28,11 +28,6 @@ class Document:
     text: str
     page_starts: tuple[int, ...] = ()  # where each page begins in text; empty when there are no pages
 
-    @property
-    def id(self) -> str:
-        """Digest of all that passages are made of, so that the same content is the same document."""
-        return text_digest("\0".join([self.source, self.title, self.text, repr(self.page_starts)]))
-
     def page_at(self, offset: int) -> int | None:
         """The page, counted from 1, that holds this offset; None when there are no pages."""
         return bisect_right(self.page_starts, offset) or None if self.page_starts else None

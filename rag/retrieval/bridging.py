@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rag.documents.types import Passage
 from rag.retrieval.language import bare
 from rag.retrieval.lexical import LexicalIndex, plain, words
+from rag.retrieval.types import Mask
 
 # Tuned on musique-100 and sets that must not lose; half or double a weight costs at most 0.03 of all gold in eight.
 _NAMED = 0.3  # for a title that the question names
@@ -42,11 +42,7 @@ class Bridged(NamedTuple):
 
 
 def bridge(
-    query: str,
-    fused: Mapping[int, float],
-    passages: Sequence[Passage],
-    lexical: LexicalIndex,
-    allowed: NDArray[np.bool_],
+    query: str, fused: Mapping[int, float], passages: Sequence[Passage], lexical: LexicalIndex, allowed: Mask
 ) -> dict[int, Bridged]:
     """The passages found and those that the best of them name, by position, with scores in [0, 1], best first.
 

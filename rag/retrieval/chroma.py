@@ -8,8 +8,6 @@ A text that several passages share is stored once: a thousand equal vectors are 
 Chroma's graph would not lead from them to any other.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -21,18 +19,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from rag.errors import StoreError, in_words
 from rag.retrieval.disk import locked
 from rag.retrieval.types import Vectors
-
-if TYPE_CHECKING:
-    from chromadb.api.client import Client
-    from chromadb.api.collection_configuration import CreateCollectionConfiguration
-    from chromadb.api.models.Collection import Collection
 
 VERSION = metadata.version("chromadb")
 _COLLECTION = "passages"
@@ -41,15 +34,10 @@ _ROOM = "open-"  # how the folder of a process that has the collection open begi
 # On 100,000 real passages (benchmarks/scale.py) recall@10, @50 and @100 were 0.999 to 1.000 in two builds, at 6 ms a
 # search; with Chroma's defaults 0.963, 0.941 and 0.901. ef_search 400 holds 0.99 at 3 ms, but up to 1,000 texts, 1000
 # finds what exact search finds. ef_construction 100 halves the time of writing; recall@10 is 0.997 then.
-_CONFIGURATION: CreateCollectionConfiguration = {
-    "hnsw": {
-        "space": "cosine",
-        "ef_construction": 200,
-        "max_neighbors": 32,
-        "ef_search": 1000,
-        "sync_threshold": 2,  # at once: a graph that is not on disk is built anew, and differently, at each opening
-        "batch_size": 2,
-    }
+# A graph that is not on disk is built anew, and differently, at each opening: so it is synced at once.
+_SYNC: Any = {"sync_threshold": 2, "batch_size": 2}
+_CONFIGURATION: Any = {
+    "hnsw": {"space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 1000, **_SYNC}
 }
 _NAMED = re.compile(r'"embedding_function": (\{[^{}]*\}|[^,}]*)')
 _HARMLESS = {'{"type": "legacy"}', '{"type": "unknown"}', "null"}  # what Chroma writes when it is given none
@@ -67,14 +55,12 @@ class DenseIndex:
         """
         held = ExitStack()
         self.close = weakref.finalize(self, _release, held, os.getpid())  # when the last search has ended
+        self.room = _copied(path, rooms, beside, held)
         try:
-            self.room = _copied(path, rooms, beside, held)
             client = _client(self.room)
             held.callback(client.close)
             self._collection = client.get_collection(_COLLECTION, embedding_function=None)
             self.size = self._collection.count()
-        except StoreError:
-            raise
         except Exception as error:  # Chroma raises many kinds, some its own Rust types, for a damaged folder
             self.close()
             raise StoreError(f"Chroma cannot open {path}: {error}. Run `rag ingest --rebuild`.") from error
@@ -146,7 +132,7 @@ def sweep(rooms: Path) -> None:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[Client]:
+def _writing(path: Path) -> Iterator[Any]:
     """A client that is closed in any case, and whose errors are ours."""
     try:
         with closing(_client(path)) as client:
@@ -155,20 +141,17 @@ def _writing(path: Path) -> Iterator[Client]:
         raise StoreError(f"Chroma cannot write {path}: {error}") from error
 
 
-def _add(client: Client, collection: Collection, ids: Sequence[str], vectors: Vectors) -> None:
+def _add(client: Any, collection: Any, ids: Sequence[str], vectors: Vectors) -> None:
     size = client.get_max_batch_size()
     for at in range(0, len(ids), size):
         collection.add(ids=list(ids[at : at + size]), embeddings=vectors[at : at + size])
 
 
-def _client(path: Path) -> Client:
+def _client(path: Path) -> Any:  # it is declared without its `close`
     import chromadb
-    from chromadb.api.client import Client
     from chromadb.config import Settings
 
-    client = chromadb.PersistentClient(str(path), settings=Settings(anonymized_telemetry=False))
-    assert isinstance(client, Client)  # PersistentClient declares less than it returns: `close` is missing
-    return client
+    return chromadb.PersistentClient(str(path), settings=Settings(anonymized_telemetry=False))
 
 
 def _release(held: ExitStack, owner: int) -> None:

@@ -1,9 +1,11 @@
-"""Text to unit vectors, through LangChain's Embeddings. The one home of sentence-transformers."""
+"""Text to unit vectors, through LangChain's Embeddings. The one home of sentence-transformers.
 
-from __future__ import annotations
+Also a second look at the best hits by a cross-encoder, which reads query and passage together. For those who have one.
+"""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -11,19 +13,19 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from rag.errors import ConfigError, ModelError, ModelUnavailable, RagError, in_words
-from rag.retrieval.bundled import BUNDLED_MODEL
 from rag.retrieval.late import WINDOW
-from rag.retrieval.minilm import DIMENSIONS, PRECISIONS, MiniLM, Precision
-from rag.retrieval.types import Vectors
+from rag.retrieval.minilm import BUNDLED_MODEL, DIMENSIONS, PRECISIONS, MiniLM, Precision
+from rag.retrieval.types import Hit, Vectors
 from rag.settings import Settings
 
 _BUNDLED_NAMES = {BUNDLED_MODEL, f"sentence-transformers/{BUNDLED_MODEL}"}
 PROBE = "The quick brown fox jumps over the lazy dog."
 _REMEMBERED = 20_000  # vectors of single sentences: 30 MB
 _BATCH = 128  # texts embedded at a time: what a kill can lose
+RERANKED = 30  # hits that are looked at again
 
 
-def local_embeddings(settings: Settings) -> MiniLM | SentenceTransformerEmbeddings:
+def local_embeddings(settings: Settings) -> "MiniLM | SentenceTransformerEmbeddings":
     """What embeds by these settings: the bundled model on onnxruntime, others with sentence-transformers."""
     if settings.embedding_model in _BUNDLED_NAMES:
         return MiniLM(settings.index_dir / "model", settings.embedding_precision)
@@ -96,11 +98,10 @@ class Embedder:
     def query(self, text: str) -> Vectors:
         """The vector of a query, (dimensions,)."""
 
-        def embed(texts: Sequence[str]) -> Vectors:
-            return self._checked([self._tried(self._embeddings.embed_query, text) for text in texts], len(texts))
+        def embed(_: Sequence[str]) -> Vectors:
+            return self._checked([self._tried(self._embeddings.embed_query, text)], 1)
 
-        row: Vectors = self._remembered([text], embed, "query")[0]
-        return row
+        return self._remembered([text], embed, "query").ravel()
 
     def asked(self, query: str) -> tuple[Vectors, Vectors]:
         """The vector of a query, (dimensions,), and those of its tokens, (tokens, dimensions): 0 in a foreign model."""
@@ -161,12 +162,12 @@ class Embedder:
     def _documents(self, texts: list[str]) -> Vectors:
         return self._checked(self._tried(self._embeddings.embed_documents, texts), len(texts))
 
-    def named(self, name: str) -> Embedder | None:
+    def named(self, name: str) -> "Embedder | None":
         """The embedder of this name: this one, or the bundled model at another precision; else None."""
         return self if name == self.name else self._siblings.get(name)
 
     @cached_property
-    def _siblings(self) -> dict[str, Embedder]:
+    def _siblings(self) -> "dict[str, Embedder]":
         folder = self._bundled.folder if self._bundled else None
         return {_name(one): Embedder(MiniLM(folder, one)) for one in PRECISIONS if folder}
 
@@ -189,3 +190,24 @@ def _name(precision: Precision) -> str:
 
 def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
     return (list(texts[at : at + _BATCH]) for at in range(0, len(texts), _BATCH))
+
+
+class CrossEncoderReranker:
+    """Any sentence-transformers CrossEncoder on this machine, loaded at the first use. Never downloads."""
+
+    def __init__(self, model: str) -> None:
+        """:param model: a name in the local cache, or a folder."""
+        self.model = model
+
+    def rerank(self, query: str, hits: Sequence[Hit]) -> list[Hit]:
+        """The same hits, best first, `score` in [0, 1] and falling; a ModelUnavailable if the model is not here."""
+        if not hits:
+            return []
+        pairs = [(query, hit.passage.embedding_text) for hit in hits]
+        logits = np.asarray(self._loaded.predict(pairs, batch_size=16, show_progress_bar=False), dtype=np.float64)
+        scores = logits if 0 <= logits.min() and logits.max() <= 1 else 1 / (1 + np.exp(-logits))
+        return [replace(hits[i], score=float(scores[i])) for i in np.argsort(-scores, kind="stable")]
+
+    @cached_property
+    def _loaded(self) -> Any:
+        return on_this_machine("CrossEncoder", self.model, "RAG_RERANKER unset", num_labels=1)

@@ -154,9 +154,8 @@ class Generation:
     def _passage(self, row: Row) -> Passage:
         sentences = tuple(Span(*span) for span in row["sentences"])
         document, start, end = self.documents[row["source"]], sentences[0].start, sentences[-1].end
-        text = document.text[start:end]
-        heads = document.source, document.title, row["section"]
-        return Passage(*heads, text, start, end, row["page"], sentences, row["head"])
+        told = document.source, document.title, row["section"], document.text[start:end]
+        return Passage(*told, start, end, row["page"], sentences, row["head"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +177,9 @@ class NewGeneration:
         _write_lines(path / "documents.jsonl", [asdict(document) for document in self.documents])
         _write_lines(path / "passages.jsonl", [{name: getattr(one, name) for name in _PLACE} for one in self.passages])
         texts = [passage.matched_text for passage in self.passages]
-        ids = [passage.id for passage in self.passages]
         numbers = {document.source: number for number, document in enumerate(self.documents)}
         owners = [numbers[passage.source] for passage in self.passages]
-        places = [known.position.get(id) for id in ids] if known else []
+        places = [known.position.get(passage.id) for passage in self.passages] if known else []
         LexicalIndex.build(texts, owners, known.lexical if known else None, places).save(path / "lexical")
         (path / _EMBEDDED).write_bytes(self.rows.tobytes())
         churn = self._write_dense(path / "chroma", known)
@@ -189,8 +187,10 @@ class NewGeneration:
         for file in (*written, path):
             sync(file)
         digests = {file.relative_to(path).as_posix(): digest(file) for file in written if file.is_file()}
-        self._prove(path, list(_sharing(self.passages)))
-        manifest = replace(self.manifest, passages=len(ids), churn=churn, digests=digests)
+        with closing(DenseIndex(path / "chroma", [path.parent])) as dense:
+            if dense.size != len(ids := list(_sharing(self.passages))) or not dense.finds_itself(ids):
+                raise StoreError(f"Chroma wrote {path} without an error, but does not find in it what it should.")
+        manifest = replace(self.manifest, passages=len(self.passages), churn=churn, digests=digests)
         write_whole(path / MANIFEST, _sealed(asdict(manifest)))
 
     def _write_dense(self, path: Path, known: Generation | None) -> int:
@@ -205,11 +205,6 @@ class NewGeneration:
             return 0
         chroma.update(known.path / "chroma", path, gone, come, vectors[[new[id] for id in come]])
         return churn
-
-    def _prove(self, path: Path, ids: Sequence[str]) -> None:
-        with closing(DenseIndex(path / "chroma", [path.parent])) as dense:
-            if dense.size != len(ids) or not dense.finds_itself(ids):
-                raise StoreError(f"Chroma wrote {path} without an error, but does not find in it what it should.")
 
 
 def _sharing(passages: Sequence[Passage]) -> dict[str, list[int]]:

@@ -226,11 +226,9 @@ def _identity(path: Path) -> Identity | None:
 
 def _remove(path: Path) -> None:
     """Remove a generation, unless somebody is loading it. Without its manifest it is none, even if we are killed."""
-    try:
+    with suppress(OSError):  # in use, or just gone: the next writer tries again
         if path.is_file():  # somebody put it there
             path.unlink()
         (path / MANIFEST).unlink(missing_ok=True)
         with locked(path):
-            shutil.rmtree(path, ignore_errors=True)  # tried again by the next writer
-    except OSError:  # in use, or just gone: the next writer tries again
-        return
+            shutil.rmtree(path, ignore_errors=True)

@@ -209,10 +209,7 @@ def same_make(manifest: Manifest) -> bool:
 
 def _compared(old: Documents, new: Documents, failed: Mapping[str, str]) -> IngestReport:
     kept = sorted(new.keys() & old.keys())
-    return IngestReport(
-        added=tuple(sorted(new.keys() - old.keys())),
-        updated=tuple(source for source in kept if new[source] != old[source]),
-        unchanged=tuple(source for source in kept if new[source] == old[source]),
-        removed=tuple(sorted(old.keys() - new.keys())),
-        failed=tuple(failed.items()),
-    )
+    updated = tuple(source for source in kept if new[source] != old[source])
+    unchanged = tuple(source for source in kept if new[source] == old[source])
+    added, removed = tuple(sorted(new.keys() - old.keys())), tuple(sorted(old.keys() - new.keys()))
+    return IngestReport(added, updated, unchanged, removed, tuple(failed.items()))

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from rag.documents.corpus import Corpus, FileStamp
@@ -52,16 +51,15 @@ class Keeper:
         matching(generation, self._embedder)
         return generation
 
-    def ingest(
-        self, paths: Sequence[Path] = (), rebuild: bool = False, folder: str = "", wait_s: float = WAIT_S
-    ) -> IngestReport:
+    def ingest(self, paths: Sequence[Path] = (), rebuild: bool = False, wait_s: float = WAIT_S) -> IngestReport:
         """Copy what comes from outside into the corpus, then bring the index in step with it."""
-        with self._copying:
-            given = self.corpus.copy_in(paths, folder) if paths else []
+        if paths:
+            with self._copying:
+                self.corpus.copy_in(paths)
         stamps = self.corpus.stamps()
         report = self._ingestion.run(rebuild, wait_s)
         self._in_step = self.folder.current(), stamps
-        return replace(report, given=tuple(given))
+        return report
 
     def delete(self, source: str, keep_file: bool = False) -> None:
         """Take a document out of the index; its file goes to the trash, or stays and is never indexed again."""
@@ -112,10 +110,8 @@ class Keeper:
                 log.warning("%s is left out: %s", source, reason)
         except IndexBusy:
             log.info("Another process is bringing the index up to date; answering from what there is.")
-        except EmbedderMismatch:
-            raise
         except StoreError as error:
-            if generation is None:
+            if generation is None or isinstance(error, EmbedderMismatch):
                 raise
             log.warning("%s", error)
 

@@ -32,8 +32,7 @@ def stems(forms: Sequence[str], language: str = ENGLISH) -> list[str]:
     idle, stemmer = _function_words()[language], Stemmer.Stemmer(language)  # not thread-safe, and cheap to make
     folded = [form if form.isascii() else bare(form) for form in forms]
     if language == ENGLISH:
-        found: list[str] = stemmer.stemWords(["" if word in idle else word for word in folded])
-        return found
+        return list(stemmer.stemWords(["" if word in idle else word for word in folded]))
     told = ["" if word in idle else form for form, word in zip(forms, folded, strict=True)]
     return [bare(stem) for stem in stemmer.stemWords(told)]
 

@@ -1,13 +1,14 @@
-"""Sparse search: BM25 over stemmed words, and over pairs of characters where a script has no spaces."""
+"""Sparse search: BM25 over stemmed words, and over pairs of characters where a script has no spaces.
 
-from __future__ import annotations
+Words of a question that are in no document and in no dictionary are taken for the documents' word that they resemble.
+"""
 
 import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from functools import reduce
+from collections.abc import Collection, Iterable, Sequence
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.retrieval.language import ENGLISH, language_of, stems
+from rag.retrieval.minilm import bundled_model_folder
+from rag.retrieval.types import Scores
 
 Table = NDArray[np.int32]
 Rows = NDArray[np.int32]  # positions of passages
@@ -30,6 +33,8 @@ _WHOLE = 0.5  # of the score of the whole document, added to its passages'; from
 _FILES = "postings.npy", "owners.npy", "terms.txt", "vocabulary.txt"
 _SIGNS = re.compile("[\u2120\u2122]")  # service mark, trade mark: NFKC would make letters of them
 _MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670]+")  # that fuse with no letter
+
+_LETTERS = re.compile(r"\b[A-Za-z]{5,}\b")  # shorter words resemble too many others
 
 
 def words(text: str) -> list[str]:
@@ -90,9 +95,9 @@ class LexicalIndex:
     def build(
         texts: Sequence[str],
         owners: Sequence[int] | None = None,
-        known: LexicalIndex | None = None,
+        known: "LexicalIndex | None" = None,
         places: Sequence[int | None] = (),
-    ) -> LexicalIndex:
+    ) -> "LexicalIndex":
         """Index these texts.
 
         :param owners: the number of the document that each is of; where not given, each is one of its own.
@@ -128,14 +133,14 @@ class LexicalIndex:
         vocabulary.write_text("\n".join(sorted(self.vocabulary)), "utf-8")
 
     @staticmethod
-    def load(path: Path) -> LexicalIndex:
+    def load(path: Path) -> "LexicalIndex":
         """What `save` wrote."""
         postings, owners, terms, vocabulary = (path / name for name in _FILES)
         table, forms = np.load(postings), frozenset(vocabulary.read_text("utf-8").split("\n"))
         held = terms.read_text("utf-8").split("\n") if len(table) else []
         return LexicalIndex(held, table, np.load(owners), forms - {""})
 
-    def scores(self, query: str) -> NDArray[np.float64]:
+    def scores(self, query: str) -> Scores:
         """The score of each passage, (passages,), 0 where it shares no word with the query.
 
         Half the score of the document as a whole is added: what a passage is about often stands beside it.
@@ -155,7 +160,7 @@ class LexicalIndex:
         first, *others = sorted((self._of(self._meant(word))[:, 1] for word in found), key=len)
         return reduce(lambda rows, held: rows[_places(rows, held) >= 0], others, first)
 
-    def parts(self, query: str, rows: Rows) -> NDArray[np.float64]:
+    def parts(self, query: str, rows: Rows) -> Scores:
         """What each word of a query adds to the own scores of some passages, (words, rows)."""
         asked = Counter(self._asked(query))
         parts = np.zeros((len(asked), len(rows)))
@@ -200,8 +205,7 @@ class LexicalIndex:
         new[old[old >= 0]] = np.flatnonzero(old >= 0)
         terms, rows, counts = self._table.T
         table = np.column_stack([terms, new[rows], counts])
-        kept: Table = table[table[:, 1] >= 0]
-        return kept
+        return table[table[:, 1] >= 0]
 
 
 def _places(rows: Rows, held: Rows) -> NDArray[np.int64]:
@@ -211,19 +215,52 @@ def _places(rows: Rows, held: Rows) -> NDArray[np.int64]:
     return np.where(held[at] == rows, at, -1) if len(held) else at
 
 
-def best(scores: NDArray[np.float64], k: int) -> list[int]:
+def best(scores: Scores, k: int) -> list[int]:
     """The positions of the `k` highest scores above 0, highest first; of equals the first."""
     found = np.flatnonzero(scores)
     if len(found) > k:  # sorting only what can be among the best: half the time of a search of 100,000 passages
         found = found[scores[found] >= np.partition(scores[found], -k)[-k]]
-    order: list[int] = found[np.argsort(-scores[found], kind="stable")[:k]].tolist()
-    return order
+    return list(found[np.argsort(-scores[found], kind="stable")[:k]].tolist())
 
 
-def _damping(lengths: NDArray[Any]) -> NDArray[np.float64]:
-    scaled: NDArray[np.float64] = _K1 * (1 - _B + _B * lengths / (lengths.mean() or 1.0))
-    return scaled
+def _damping(lengths: NDArray[Any]) -> Scores:
+    return _K1 * (1 - _B + _B * lengths / (lengths.mean() or 1.0))
 
 
 def _idf(n: int, size: int) -> float:
     return math.log(1 + (size - n + 0.5) / (n + 0.5))
+
+
+def corrected(query: str, lexical: LexicalIndex) -> str:
+    """The query with its misspelt words replaced by words of the documents; others stay as they are.
+
+    A word is misspelt if no document holds it, it is no common English word, and a word of the vocabulary lies
+    within one edit (two from eight letters on), neighbouring letters swapped counting as one.
+    """
+    if language_of(re.findall(r"\w+", query.lower())) != ENGLISH:  # of which no list of common words is there
+        return query
+
+    def correct(match: re.Match[str]) -> str:
+        word = match.group().lower()
+        if lexical.knows(word) or set(words(word)) <= _english():
+            return match.group()
+        return _nearest(word, lexical.vocabulary) or match.group()
+
+    return _LETTERS.sub(correct, query)
+
+
+def _nearest(word: str, vocabulary: Collection[str]) -> str | None:
+    from rapidfuzz.distance import OSA
+    from rapidfuzz.process import extractOne
+
+    reach = 1 if len(word) < 8 else 2
+    alike = [known for known in vocabulary if abs(len(known) - len(word)) <= reach and known[:1] == word[:1]]
+    found = extractOne(word, alike, scorer=OSA.distance, score_cutoff=reach)
+    return found[0] if found else None
+
+
+@cache
+def _english() -> frozenset[str]:
+    """The stems of the 22,000 whole words that the embedding model's tokenizer knows: those that are common."""
+    lines = (bundled_model_folder() / "vocab.txt").read_text("utf-8").splitlines()
+    return frozenset(words(" ".join(line for line in lines if line.isalpha())))

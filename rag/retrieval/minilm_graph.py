@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+Input = str | NDArray[Any] | np.generic  # the name of what another operation gave, or a constant
 
 VERSION = 2  # of the graph: raise it with any change that changes vectors
 MAX_TOKENS = 256
@@ -54,22 +55,21 @@ class _Graph:
         x = self._normed(self._embedded(), "embeddings.LayerNorm")
         for number in range(self._config["num_hidden_layers"]):
             x = self._layer(x, f"encoder.layer.{number}")
-        x = self._node("Identity", x, output="states")
+        x = self._node("Identity", x, outputs=["states"])
         mean = self._node("ReduceMean", x, _axes(1), keepdims=0)
-        self._node("LpNormalization", mean, axis=-1, p=2, output="vectors")
+        self._node("LpNormalization", mean, axis=-1, p=2, outputs=["vectors"])
         size = self._config["hidden_size"]
         shapes = {"vectors": ["texts", size], "states": ["texts", "tokens", size]}
         if "head.weight" in self._weights:
             weight, bias = self._dense("head")
-            self._node("Add", self._node("MatMul", x, weight), bias, output="logits")
+            self._node("Add", self._node("MatMul", x, weight), bias, outputs=["logits"])
             shapes["logits"] = ["texts", "tokens", weight.shape[1]]
         given = [helper.make_tensor_value_info("ids", TensorProto.INT64, ["texts", "tokens"])]
         made = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
         graph = helper.make_graph(self._nodes, "MiniLM", given, made, self._constants)
         opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("com.microsoft", 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
-        serialised: bytes = model.SerializeToString()
-        return serialised
+        return bytes(model.SerializeToString())
 
     def _embedded(self) -> str:
         """Word + position + token type 0."""
@@ -90,8 +90,9 @@ class _Graph:
         before = f"{name}.attention.output.LayerNorm"
         number = int(name.rpartition(".")[2])
         entering = f"encoder.layer.{number - 1}.output.LayerNorm" if number else "embeddings.LayerNorm"
-        weight, bias = self._dense(*(f"{name}.attention.self.{part}" for part in ("query", "key", "value")))
-        parts = self._nodes_of("Split", 3, self._product(x, weight, norm=entering), axis=-1, num_outputs=3)
+        parts = [f"{name}.attention.self.{part}" for part in ("query", "key", "value")]
+        weight, bias = self._dense(*parts)
+        self._node("Split", self._product(x, weight, norm=entering), outputs=parts, axis=-1, num_outputs=3)
         heads = self._config["num_attention_heads"]
         attended = self._node("MultiHeadAttention", *parts, bias, num_heads=heads)
         weight, bias = self._dense(f"{name}.attention.output.dense")
@@ -143,20 +144,15 @@ class _Graph:
         factors: Array = np.sqrt(reach / np.abs(weight).max(axis=1)).astype(np.float32)
         return factors
 
-    def _node(self, kind: str, *inputs: str | NDArray[Any] | np.generic, output: str = "", **attributes: Any) -> str:
-        return self._nodes_of(kind, 1, *inputs, output=output, **attributes)[0]
-
-    def _nodes_of(
-        self, kind: str, count: int, *inputs: str | NDArray[Any] | np.generic, output: str = "", **attributes: Any
-    ) -> Sequence[str]:
-        """Add an operation; an array among its inputs becomes a constant."""
+    def _node(self, kind: str, *inputs: Input, outputs: Sequence[str] = (), **attributes: Any) -> str:
+        """Add an operation; what its only or first output is called. An array among its inputs becomes a constant."""
         from onnx import helper
 
         names = [each if isinstance(each, str) else self._constant(np.asarray(each)) for each in inputs]
-        outputs = [output] if output else [f"{kind}_{len(self._nodes)}_{i}" for i in range(count)]
+        outputs = outputs or [f"{kind}_{len(self._nodes)}"]
         domain = "com.microsoft" if kind in _CONTRIBUTED else ""
         self._nodes.append(helper.make_node(kind, names, outputs, domain=domain, **attributes))
-        return outputs
+        return outputs[0]
 
     def _constant(self, values: NDArray[Any]) -> str:
         from onnx import numpy_helper

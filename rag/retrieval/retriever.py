@@ -1,24 +1,25 @@
-"""From a query to ranked hits: candidates by dense and sparse search, scored by both, fused, then bridged."""
+"""From a query to ranked hits: candidates by dense and sparse search, scored by both, fused, then bridged.
+
+Where a folder as a whole is asked about, one passage for each main part: the one nearest to the part as a whole. And
+where on its way to the hits a passage that somebody expected was lost.
+"""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rag.documents.types import Passage
 from rag.retrieval.bridging import Bridged, bridge
-from rag.retrieval.embedding import Embedder
-from rag.retrieval.fusion import DENSE_SHARE, convex
+from rag.retrieval.embedding import RERANKED, CrossEncoderReranker, Embedder
 from rag.retrieval.generation import Generation
 from rag.retrieval.late import interaction, unit
 from rag.retrieval.lexical import best, forms_of, words
-from rag.retrieval.outline import outline
-from rag.retrieval.reranking import RERANKED, CrossEncoderReranker
-from rag.retrieval.types import Hit
+from rag.retrieval.types import Hit, Mask, Scores, Sources
 
 CANDIDATES = 100  # taken from each list; 50 and 200 rank alike
 _LATE = 2.0  # what late interaction counts beside the cosine; from 1 to 4 it makes no difference
@@ -28,6 +29,11 @@ _CLAUSE_WORDS = 3  # that tell something; what is shorter is no question of its 
 _CLAUSES = 8  # each is a search; a long question would have hundreds
 _CLAUSE_SHARE = 0.3  # what a passage gains that answers a part of the question
 _NAME_SHARE = 0.5  # what it gains in a file that the question names, as "2018" and "3M" do 3M_2018_10K.pdf
+DENSE_SHARE = 0.55  # on the dev parts of SciFact, Cranfield, SQuAD 2, MuSiQue and MTRAG 0.5 and 0.6 differ by 0.005
+
+MAX_PARTS = 12  # of an outline
+_PARTS_WITHOUT_SECTIONS = 5
+_MIN_PART_CHARS = 200  # a line about the source, a note: no main part where there are others
 
 
 class Candidate(NamedTuple):
@@ -49,7 +55,7 @@ class HybridRetriever:
     embedder: Embedder
     reranker: CrossEncoderReranker | None = None
 
-    def search(self, query: str, k: int, sources: Collection[str] | None = None) -> list[Hit]:
+    def search(self, query: str, k: int, sources: Sources = None) -> list[Hit]:
         """The `k` best passages, best first, fewer only where the documents hold fewer.
 
         :param query: words in brackets at its end count half: "How many teams? [rugby]".
@@ -94,7 +100,7 @@ class HybridRetriever:
                 shares[source] = sum(idf[word] for word in name & asked) / sum(idf.values())
         return {row: shares[passages[row].source] for row in rows if passages[row].source in shares}
 
-    def _parts(self, query: str, allowed: NDArray[np.bool_]) -> dict[int, float]:
+    def _parts(self, query: str, allowed: Mask) -> dict[int, float]:
         """For a question of several parts, what each found alone; the better score where two found the same."""
         parts = [part for part in _CLAUSE.split(query) if len(words(part)) >= _CLAUSE_WORDS][:_CLAUSES]
         scores: dict[int, float] = {}
@@ -103,9 +109,7 @@ class HybridRetriever:
                 scores[row] = max(found.score, scores.get(row, 0.0))
         return scores
 
-    def candidates(
-        self, query: str, depth: int, allowed: NDArray[np.bool_], also: Iterable[int] = ()
-    ) -> dict[int, Candidate]:
+    def candidates(self, query: str, depth: int, allowed: Mask, also: Iterable[int] = ()) -> dict[int, Candidate]:
         """The `depth` best passages of either search, and some that are to be scored as well, by position."""
         generation = self.generation
         vector, tokens = self.embedder.asked(query)
@@ -133,10 +137,6 @@ class HybridRetriever:
             for row, values in zip(rows.tolist(), told, strict=True)
         }
 
-    def outline(self, sources: Collection[str] | None = None) -> list[Hit]:
-        """One passage for each main part of the documents, in reading order; ranks are None and scores 1."""
-        return [Hit.of(passage, score=1.0) for passage in outline(self.generation, sources)]
-
     def _matched(self, query: str, rows: list[int]) -> list[tuple[str, ...]]:
         """For each passage the words of the query that it holds, the most telling first."""
         forms = list(dict.fromkeys(forms_of(query)))
@@ -149,3 +149,93 @@ class HybridRetriever:
         passages, told = self.generation.passages, found._asdict() if found else {}
         named_by = None if bridged.source is None else passages[bridged.source].id
         return Hit.of(passages[row], **told | {"score": bridged.score, "matched": matched, "bridged_from": named_by})
+
+
+def convex(dense: Scores, sparse: Scores, floor: float, share: float = DENSE_SHARE) -> Scores:
+    """Share * dense + (1 - share) * sparse for each candidate, both scaled to [0, 1].
+
+    Dense scores have no natural zero: `floor` becomes 0, and so does what lies below. Sparse ones have (BM25 is 0
+    without a shared word). Both are then divided by their maximum. Ranking by this sum beat reciprocal rank fusion on
+    every set tried: it keeps how far apart the scores are.
+
+    :param floor: the dense score of the last passage of the dense list.
+    """
+    top = dense.max(initial=floor) - floor
+    near = np.clip(dense - floor, 0, None) / top if top > 0 else (dense >= floor).astype(np.float64)
+    shared = sparse / max(sparse.max(initial=0.0), 1e-9)
+    fused: Scores = share * near + (1 - share) * shared
+    return fused
+
+
+def outline(generation: Generation, sources: Sources = None) -> list[Hit]:
+    """The central passages of the main parts in order: the documents; sections of a single one, or even stretches.
+
+    Ranks are None and scores 1.
+    """
+    passages = [p for p in generation.passages if sources is None or p.source in sources]
+    several = len({p.source for p in passages}) > 1
+    parts = _grouped(passages, lambda p: p.source) if several else _sections(passages)
+    return [Hit.of(_central(part, generation), score=1.0) for part in parts[:MAX_PARTS]]
+
+
+def _sections(passages: Sequence[Passage]) -> list[list[Passage]]:
+    parts = _grouped(passages, lambda p: p.section.split(" > ")[0])
+    if len(parts) > 1 or len(passages) <= 1:
+        return [part for part in parts if sum(len(p.text) for p in part) >= _MIN_PART_CHARS] or parts
+    size = -(-len(passages) // _PARTS_WITHOUT_SECTIONS)
+    return [list(passages[at : at + size]) for at in range(0, len(passages), size)]
+
+
+def _grouped(passages: Sequence[Passage], key: Callable[[Passage], str]) -> list[list[Passage]]:
+    groups: dict[str, list[Passage]] = {}
+    for passage in passages:
+        groups.setdefault(key(passage), []).append(passage)
+    return list(groups.values())
+
+
+def _central(part: Sequence[Passage], generation: Generation) -> Passage:
+    vectors = generation.vectors(part)
+    return part[int(np.argmax(vectors @ vectors.mean(axis=0)))]
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The stage at which the words were lost, and what was seen there; "nowhere" when they came through."""
+
+    query: str  # what was searched
+    stage: Literal["documents", "splitting", "search", "ranking", "answer", "nowhere"]
+    detail: str
+    hit: Hit | None = None  # the passage that holds them, with what its ranks and scores are made of
+    rank: int | None = None  # of that passage among all that was found, from 1
+
+
+def trace(retriever: HybridRetriever, generation: Generation, query: str, expected: str, k: int) -> Why:
+    """Follow the best passage that holds the expected words as far as the hits; `stage` is "answer" when it is there.
+
+    :param expected: words as they stand in a document; case and white space do not matter.
+    """
+    if not (words := _plain(expected)):
+        raise ValueError("no words are expected; give some that stand in a document")
+    within = [document.source for document in generation.documents.values() if words in _plain(document.text)]
+    if not within:
+        failed = len(generation.manifest.failed)
+        unread = f" {failed} files could not be read: `rag ingest` says why." if failed else ""
+        return Why(query, "documents", f"No document in the index holds these words.{unread}")
+    holding = [passage for passage in generation.passages if words in _plain(passage.text)]
+    if not holding:
+        return Why(query, "splitting", f"They stand in {within[0]}, but run from one passage into the next.")
+    hits = retriever.search(query, CANDIDATES)
+    places = {hit.passage.id: rank for rank, hit in enumerate(hits, 1)}
+    rank = min(places.get(passage.id, CANDIDATES + 1) for passage in holding)
+    if rank > CANDIDATES:
+        scores = generation.lexical.scores(query)
+        best = max(scores[generation.position[passage.id]] for passage in holding)
+        number = int(np.sum(scores > best)) + 1
+        shared = f"by words it is number {number}" if best else "it shares no word with the query"
+        return Why(query, "search", f"It is not among the best {CANDIDATES}: {shared}.")
+    told = f"It is number {rank} of what was found, and {k} are looked at."
+    return Why(query, "ranking" if rank > k else "answer", told, hits[rank - 1], rank)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())

@@ -1,5 +1,6 @@
 """What the retrieval layer hands on."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 from rag.documents.types import Passage, Span
 
 Vectors = NDArray[np.float32]  # in rows
+Scores = NDArray[np.float64]
+Sources = Collection[str] | None  # the documents to look into; None for all
+Mask = NDArray[np.bool_]  # for each passage whether it is looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,6 @@ class IngestReport:
     unchanged: tuple[str, ...]
     removed: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]  # (source, reason)
-    given: tuple[str, ...] = ()  # what was given by path, by the sources that it got, in the order given
     passages: int = 0  # in the index now
     embedded: int = 0  # of these, computed anew; the others' vectors were known
     seconds: float = 0.0

@@ -27,18 +27,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        put(f"rag {__version__}")
-        raise typer.Exit
-
-
 Corpus = Annotated[Path | None, typer.Option(help="The folder of documents. Default: RAG_CORPUS_DIR, or corpus.")]
 Index = Annotated[Path | None, typer.Option(help="The folder of the index. Default: RAG_INDEX_DIR, or index.")]
 Llm = Annotated[str | None, typer.Option(help="extractive, or provider:model. Default: RAG_LLM, or extractive.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Version = Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.", callback=_version)]
+Version = Annotated[bool, typer.Option("--version", help="Print the version.")]
 Question = Annotated[str, typer.Argument(help="What to ask.")]
 Query = Annotated[str, typer.Argument(help="What to look for.")]
 K = Annotated[int, typer.Option("-k", min=1, help="How many passages.")]
@@ -55,9 +48,12 @@ Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Default: RAG_P
 Prepare = Annotated[bool, typer.Option("--prepare", help="Make the embedding model ready first.")]
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def options(version: Version = False) -> None:
     """Ask a folder of documents, and get answers whose every sentence can be checked."""
+    if version:
+        put(f"rag {__version__}")
+        raise typer.Exit
 
 
 def command(work: Callable[..., None]) -> Callable[..., None]:
@@ -106,7 +102,7 @@ def ask(rag: "Rag", question: Question, save: Save = None, as_json: Json = False
 @command
 def verify(rag: "Rag", file: Receipt, as_json: Json = False) -> None:
     """Check the quotes of a receipt against the documents as they are now."""
-    from rag.surfaces.verify import verify as findings_of
+    from rag.surfaces.receipt import verify as findings_of
 
     findings = findings_of(rag, file)
     holds = all(found.state == "holds" for found in findings)
@@ -211,17 +207,17 @@ def evaluate_set(
     as_json: Json = False,
 ) -> None:
     """Measure retrieval and answers on questions whose answers are known; or compare two such results."""
-    from rag.evaluation import report
+    from rag.evaluation import metrics
     from rag.evaluation.runner import evaluate
 
     if len(paths) != (2 if compare else 1):
         raise typer.BadParameter("give one PATH to measure, or --compare and two results of --json")
     if compare:
-        found, table = report.compared(*paths), report.comparison_table
+        found, table = metrics.compared(*paths), metrics.comparison_table
     else:
         given, answers = _settings(corpus, index, llm), not retrieval_only
         found = evaluate(paths[0], given, progress(), corpus=corpus, index=index, answers=answers, limit=limit)
-        table = report.table
+        table = metrics.table
     put(found if as_json else table(found))
 
 

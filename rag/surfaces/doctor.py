@@ -10,10 +10,11 @@ import rag as package
 from rag.documents.corpus import Corpus
 from rag.engine import Rag
 from rag.errors import ConfigError, RagError
-from rag.retrieval.bundled import bundled_model_path
 from rag.retrieval.embedding import local_embeddings
 from rag.retrieval.index import IndexFolder
-from rag.retrieval.minilm import MiniLM
+from rag.retrieval.minilm import MiniLM, bundled_model_path
+
+_ANSWERS = {"extractive": "quoted from the documents, no LLM configured"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def examine(rag: Rag, prepare: bool = False) -> list[Finding]:
         ("index", _index),
         ("repairs", _repairs),
         ("data folder", lambda r: _writable(r.settings.data_dir)),
-        ("answers", _answers),
+        ("answers", lambda r: _ANSWERS.get(r.model, f"by {r.model}")),
     ]
     findings = []
     for name, check in checks:
@@ -72,10 +73,6 @@ def _index(rag: Rag) -> str:
 def _repairs(rag: Rag) -> str:
     found = IndexFolder(rag.settings.index_dir).untold()
     return " ".join(f"{one}. It was put aside, and will not be mentioned again." for one in found) or "none needed"
-
-
-def _answers(rag: Rag) -> str:
-    return "quoted from the documents, no LLM configured" if rag.model == "extractive" else f"by {rag.model}"
 
 
 def _writable(folder: Path) -> str:

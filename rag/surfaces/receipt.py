@@ -1,4 +1,4 @@
-"""A receipt: one answer as one file that opens offline, with all that is needed to check it again later.
+"""A receipt: one answer as one file that opens offline, and its check against the documents at any time later.
 
 The file is a function of its data, which it carries. So a page that was edited is one that its data do not give.
 It is no signature: anyone can make a receipt. What it proves, `verify` proves, against the documents.
@@ -9,20 +9,21 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, Literal
 
 from rag import __version__
-from rag.answering.phrases import said
+from rag.answering.compose import inert
+from rag.answering.lexicon import said
 from rag.answering.types import Answer, Citation, Sentence
 from rag.documents.types import text_digest
 from rag.engine import Rag
-from rag.errors import CorpusError
+from rag.errors import CorpusError, ReceiptError, in_words
 
 FORMAT = 1  # of the data and of the page that is made from them
 CONTEXT_CHARS = 240  # shown on each side of a quote
@@ -30,6 +31,7 @@ _TOLD = ("question", "query", "text", "note", "abstained", "confidence", "model"
 _SETTINGS = {"passages", "reranker", "unsupported"}  # those that are true whatever else a Rag was given
 _FORM: dict[str, Any] = tomllib.loads(Path(__file__).with_name("receipt.toml").read_text("utf-8"))
 _UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_OPEN, _CLOSE = '<script type="application/json" id="receipt">', "</script>"
 
 
 def receipt(rag: Rag, answer: Answer) -> str:
@@ -110,3 +112,64 @@ def _filled(part: str, text: Mapping[str, object], **html: str) -> str:
     """A part of the page. Every character of the text is text in it, never markup."""
     shown = {name: escape(_UNSHOWABLE.sub("\ufffd", str(value))) for name, value in text.items()}
     return Template(_FORM[part]).substitute(shown, **html)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one quote, one sentence, or the page stands."""
+
+    what: str
+    state: Literal["holds", "moved", "gone", "altered"]
+    detail: str = ""
+
+
+def verify(rag: Rag, path: Path) -> list[Finding]:
+    """One finding for each quote, and each sentence or page that is not what its data say; else a ReceiptError."""
+    try:
+        html = path.read_text("utf-8", "replace")
+        data = json.loads(html.rpartition(_OPEN)[2].partition(_CLOSE)[0])
+        if data["format"] > FORMAT:
+            raise ReceiptError(f"{path} was written by rag {data['version']}, a later version. Update rag.")
+        return list(_findings(rag, data, html))
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise ReceiptError(in_words("no_receipt", path=path, why=why)) from error
+
+
+def _findings(rag: Rag, data: Mapping[str, Any], html: str) -> Iterator[Finding]:
+    listed = {document.source for document in rag.documents()}
+    holding: dict[int, str] = {}
+    for quote in data["quotes"]:
+        name = f"[{quote['number']}] {quote['source']}:{quote['start']}-{quote['end']}"
+        text = rag.document_text(quote["source"]) if quote["source"] in listed else None
+        found = _checked(name, quote, data["documents"][quote["source"]], text)
+        if found.state == "holds":
+            holding[quote["number"]] = quote["quote"]
+        yield found
+    for number, sentence in enumerate(data["sentences"], 1):
+        told = data["text"][sentence["start"] : sentence["end"]].split()
+        rests_on = [holding[at] for at in sentence["quotes"] if at in holding]
+        if data["model"] == "extractive":  # whose sentences are copies, but for markup
+            rests_on = [text for text in rests_on if inert(" ".join(text.split())).split() == told]
+        if sentence["supported"] and not rests_on:
+            yield Finding(f"sentence {number}", "gone", "no quote that still holds says this. Ask again.")
+    if page(data) != html:
+        yield Finding("page", "altered", "differs from its data: somebody edited it. Trust none of it.")
+
+
+def _checked(name: str, quote: Mapping[str, Any], digest: str, text: str | None) -> Finding:
+    """How a quote stands in the text that its document has now."""
+    if text is None:
+        return Finding(name, "gone", "the document is no longer in the index. Put it back, or ask again.")
+    start, end, wording = quote["start"], quote["end"], quote["quote"]
+    stands = 0 <= start < end and text[start:end] == wording
+    if text_digest(text) == digest:
+        around = text[start - len(quote["before"]) : end + len(quote["after"])]
+        if stands and around == quote["before"] + wording + quote["after"]:
+            return Finding(name, "holds")
+        return Finding(name, "altered", "the document is as it was and does not say this: somebody edited the receipt.")
+    if stands:
+        return Finding(name, "holds", "the document has changed, but not here.")
+    if (at := text.find(wording)) >= 0:
+        return Finding(name, "moved", f"the document has changed; it says this at {at}-{at + len(wording)}. Ask again.")
+    return Finding(name, "gone", "the document has changed and no longer says this. Ask again.")

@@ -102,9 +102,7 @@ def serve(
                 on_ready(url)
             return app
 
-        config = uvicorn.Config(
-            made, factory=True, log_config=None, timeout_graceful_shutdown=SHUTDOWN_S, **GIVEN["uvicorn"]
-        )
+        config = uvicorn.Config(made, log_config=None, timeout_graceful_shutdown=SHUTDOWN_S, **GIVEN["uvicorn"])
         logging.getLogger("uvicorn.error").addFilter(_tells_something)
         with suppress(KeyboardInterrupt):
             _Server(config).run(sockets=[listener])

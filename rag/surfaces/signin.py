@@ -179,10 +179,8 @@ def _form(keys: Keys, asking: HTTPConnection, user: str | None) -> Response:
     return HTMLResponse(_page(keys, asking, query.get("next", "/"), again=foreign))
 
 
-def _page(
-    keys: Keys, asking: HTTPConnection, onward: str, name: str = "", status: str = "", again: bool = False
-) -> str:
-    words = GIVEN["signin"]["zh" if asking.headers.get("accept-language", "").lower().startswith("zh") else "en"]
+def _page(keys: Keys, asked: HTTPConnection, onward: str, name: str = "", status: str = "", again: bool = False) -> str:
+    words = GIVEN["signin"]["zh" if asked.headers.get("accept-language", "").lower().startswith("zh") else "en"]
     url = escape(f"/signin?{urlencode({'next': onward, 'again': 1})}")
     return _PAGE.substitute(
         words,

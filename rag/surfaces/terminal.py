@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rag.answering.types import Answer, Event, Sentence
     from rag.conversations import Feedback
+    from rag.retrieval.retriever import Why
     from rag.retrieval.types import Hit, IngestReport
-    from rag.retrieval.why import Why
 
 _LOG_EVERY_S = 10
 _NEAR_CHARS = 160  # of a passage that is shown where none answers

@@ -16,9 +16,8 @@ from langchain_core.messages import BaseMessage
 from markdown_it import MarkdownIt
 
 from rag import Answer, Rag, Said, Settings
-from rag.answering.compose import Composition
+from rag.answering.compose import Composition, inert
 from rag.answering.grounding import Grounder
-from rag.answering.markup import inert
 from rag.answering.pairs import PairReader
 from rag.answering.types import Draft
 from rag.documents.readers import SUFFIXES

@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessageChunk, ToolCallChunk
 from langchain_core.runnables import RunnableGenerator
 
 from rag import ConfigError, Rag, Said
-from rag.answering.prompts import tokens
+from rag.answering.llm import tokens
 from tests.conftest import MakeRag
 from tests.fakes import OpenAIServer, ScriptedModel
 

@@ -10,7 +10,7 @@ import pytest
 
 from rag import Answer, Rag
 from rag.answering.lexicon import patterns, texts
-from rag.answering.questions import questions
+from rag.answering.starters import questions
 from rag.documents.splitting import split
 from rag.documents.types import Document
 from rag.retrieval.types import Hit

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answering.expected import expected, offers
-from rag.answering.followup import condense
-from rag.answering.intent import Intent, intent_of
+from rag.answering.intent import Intent, condense, expected, intent_of, offers
 from rag.answering.types import Turn
 from rag.retrieval.lexical import LexicalIndex
 

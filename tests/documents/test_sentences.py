@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rag.documents.sentences import MAX_SENTENCE_CHARS, paragraphs, sentence_spans
+from rag.documents.splitting import MAX_SENTENCE_CHARS, paragraphs, sentence_spans
 from rag.documents.types import Span
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from rag.documents.sentences import sentence_spans
+from rag.documents.splitting import sentence_spans
 from rag.documents.types import Passage, Span
 from rag.retrieval.bridging import Bridged, bridge
 from rag.retrieval.lexical import LexicalIndex

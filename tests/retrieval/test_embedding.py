@@ -13,10 +13,9 @@ from langchain_core.embeddings import Embeddings
 from rag import Rag, Settings
 from rag.errors import ConfigError, ModelError, ModelUnavailable
 from rag.retrieval import embedding
-from rag.retrieval.bundled import BUNDLED_MODEL, bundled_model_path
 from rag.retrieval.embedding import Embedder, SentenceTransformerEmbeddings, local_embeddings
 from rag.retrieval.late import WINDOW
-from rag.retrieval.minilm import PRECISIONS, MiniLM, Precision
+from rag.retrieval.minilm import BUNDLED_MODEL, PRECISIONS, MiniLM, Precision, bundled_model_path
 from tests.fakes import HashingEmbeddings
 
 

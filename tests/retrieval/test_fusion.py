@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.retrieval.fusion import DENSE_SHARE, convex
+from rag.retrieval.retriever import DENSE_SHARE, convex
 
 
 def fused(dense: list[float], sparse: list[float], floor: float, share: float = DENSE_SHARE) -> list[float]:

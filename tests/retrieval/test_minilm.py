@@ -15,8 +15,7 @@ import pytest
 
 from rag.errors import ModelUnavailable
 from rag.retrieval import disk, minilm, minilm_graph
-from rag.retrieval.bundled import bundled_model_path
-from rag.retrieval.minilm import KeptModel, MiniLM
+from rag.retrieval.minilm import KeptModel, MiniLM, bundled_model_path
 from tests.conftest import ARTICLE, ROOT
 
 slow = pytest.mark.slow

@@ -11,7 +11,7 @@ from rag.documents.splitting import split
 from rag.retrieval.chroma import VERSION
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.generation import Generation, Manifest, NewGeneration
-from rag.retrieval.outline import MAX_PARTS, outline
+from rag.retrieval.retriever import MAX_PARTS, outline
 from tests.fakes import HashingEmbeddings
 
 

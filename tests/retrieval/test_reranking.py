@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from rag import ModelUnavailable, Rag
-from rag.retrieval.embedding import Embedder
-from rag.retrieval.reranking import RERANKED, CrossEncoderReranker
+from rag.retrieval.embedding import RERANKED, CrossEncoderReranker, Embedder
 from rag.retrieval.retriever import HybridRetriever
 from rag.retrieval.types import Hit
 from tests.conftest import MakeRag

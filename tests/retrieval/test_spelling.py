@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.retrieval.lexical import LexicalIndex
-from rag.retrieval.spelling import corrected
+from rag.retrieval.lexical import LexicalIndex, corrected
 from tests.conftest import MakeRag
 
 INDEX = LexicalIndex.build(
@@ -22,7 +21,7 @@ INDEX = LexicalIndex.build(
     ],
 )
 def test_a_word_near_one_of_the_documents_is_mended(query: str, mended: str) -> None:
-    assert corrected(query, INDEX.vocabulary, INDEX.knows) == mended
+    assert corrected(query, INDEX) == mended
 
 
 @pytest.mark.parametrize(
@@ -39,7 +38,7 @@ def test_a_word_near_one_of_the_documents_is_mended(query: str, mended: str) -> 
     ],
 )
 def test_other_words_stay_as_they_are(query: str) -> None:
-    assert corrected(query, INDEX.vocabulary, INDEX.knows) == query
+    assert corrected(query, INDEX) == query
 
 
 def test_the_mended_query_is_searched_and_shown(make_rag: MakeRag) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rag import Rag
-from rag.retrieval import why
+from rag.retrieval import retriever
 from tests.conftest import MakeRag
 
 QUERY = "How many berths has the harbour?"
@@ -30,7 +30,7 @@ def test_what_runs_from_one_passage_into_the_next_was_lost_at_splitting(rag: Rag
 
 
 def test_what_is_not_found_was_lost_at_search(rag: Rag, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(why, "CANDIDATES", 1)
+    monkeypatch.setattr(retriever, "CANDIDATES", 1)
 
     seen = rag.why(QUERY, "rye bread")
     assert (seen.stage, seen.hit) == ("search", None)

@@ -10,8 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from rag import CorpusError, Rag, ReceiptError
-from rag.surfaces.receipt import page, receipt
-from rag.surfaces.verify import verify
+from rag.surfaces.receipt import page, receipt, verify
 from tests.conftest import MakeRag
 from tests.surfaces.page_fixtures import chromium
 

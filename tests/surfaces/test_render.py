@@ -188,11 +188,9 @@ def test_what_was_searched_is_shown_only_where_it_differs() -> None:
 
 
 def test_an_abstention_is_told_apart_and_gives_its_reason() -> None:
-    declined = Answer("q", "q", "The documents do not say.", True, "Nothing was found.", 0.1, (), (), "m", 0.1)
-    outline = Outline(html_of(declined))
-    assert ("class", "reply declined") in outline.attributes
-    assert "The documents do not say." in outline.texts["reply declined"]
-    assert "Nothing was found." in outline.texts["reply declined"]
+    told = "The documents do not say. Nothing was found."
+    outline = Outline(html_of(Answer("q", "q", told, True, "Nothing was found.", 0.1, (), (), "m", 0.1)))
+    assert ("class", "reply declined") in outline.attributes and told in outline.texts["reply declined"]
 
 
 def test_what_went_wrong_on_the_way_stands_below_the_answer_and_is_not_said() -> None:

@@ -205,7 +205,7 @@ def test_what_is_thought_of_an_answer_is_kept_with_it(page: Page, rag: Rag) -> N
 
 
 def test_an_answer_is_saved_as_markdown_and_as_a_receipt_that_verifies(page: Page, tmp_path: Path, rag: Rag) -> None:
-    from rag.surfaces.verify import verify
+    from rag.surfaces.receipt import verify
 
     ask(page, "How many berths does the harbour have?")
     with page.expect_download() as markdown:

@@ -14,8 +14,7 @@ from urllib.parse import urlencode
 from rag.answering.types import Answer, Citation, Sentence
 from rag.documents.types import Span
 from rag.retrieval.types import Hit
-from rag.surfaces.page.markdown import CLOSE, OPEN, UNSUPPORTED, markdown_html
-from rag.surfaces.page.markdown import escape as escape
+from rag.surfaces.page.markdown import CLOSE, OPEN, UNSUPPORTED, escape, markdown_html
 from rag.surfaces.page.words import Words
 
 Around = Callable[[Citation], tuple[str, str] | None]
@@ -108,9 +107,8 @@ def _buttons(names: Sequence[str], words: Words, liked: bool | None = None) -> s
 
 
 def _notes(answer: Answer, note: str, words: Words) -> str:
-    """Why nothing was said, what went wrong, and the passages that came nearest."""
-    untold = answer.reason if answer.abstained and answer.reason not in answer.text else ""
-    notes = "".join(f'<p class="note">{escape(one)}</p>' for one in (untold, answer.note, note) if one)
+    """What went wrong, what else there is to know, and the passages that came nearest."""
+    notes = "".join(f'<p class="note">{escape(one)}</p>' for one in (answer.note, note) if one)
     near = "".join(map(_near, answer.nearest))
     head = f"<summary>{escape(words['nearest'])}</summary>"
     return notes + (f'<details class="near">{head}{near}</details>' if near else "")

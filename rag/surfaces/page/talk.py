@@ -15,6 +15,7 @@ from rag.answering.types import Turn
 from rag.conversations import Conversations
 from rag.engine import Rag
 from rag.surfaces.page import render
+from rag.surfaces.page.desk import user_of
 from rag.surfaces.page.replies import Asked, respond, restored
 from rag.surfaces.page.streaming import streamed
 from rag.surfaces.page.words import words_in
@@ -57,7 +58,7 @@ class Talk:
     async def open(self, event: gr.EventData, request: gr.Request) -> Updates:
         """A saved conversation; an empty chat where there is none of that name."""
         picks: Picks = event._data
-        words, user = words_in(picks["language"]), user_of(request)
+        words, user = words_in(picks["language"]), user_of(request.request)
         turns = await run_in_threadpool(restored, self._rag, self._saved, user, picks["conversation"], words)
         roles = ("user", "assistant")
         shown = [{"role": role, "content": html} for turn in turns for role, html in zip(roles, turn, strict=True)]
@@ -81,9 +82,8 @@ class Talk:
         turn = sum(one["role"] == "user" for one in before) + 1
         words, sources = words_in(picks["language"]), picks.get("sources")
         about = tuple(sources) if sources is not None else None
-        asked = Asked(
-            question, turn, bool(again), history(before), picks["conversation"], user_of(request), about, words
-        )
+        user = user_of(request.request)
+        asked = Asked(question, turn, bool(again), history(before), picks["conversation"], user, about, words)
         begun = [*before, {"role": "user", "content": render.asked(question, words)}]
         busy = gr.Textbox(submit_btn=False, stop_btn=self._i18n("stop"), **emptied)
         yield busy, [*begun, {"role": "assistant", "content": render.working(words["searching"])}]
@@ -94,11 +94,6 @@ class Talk:
 
     def _ready(self) -> gr.Textbox:
         return gr.Textbox(submit_btn=self._i18n("ask"), stop_btn=False)
-
-
-def user_of(request: gr.Request) -> str:
-    """Who asks, by the sign-in; "" without one."""
-    return str(request.request.scope.get("rag.user", ""))
 
 
 def history(shown: Messages) -> list[Turn]:
