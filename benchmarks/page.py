@@ -78,7 +78,7 @@ def main() -> None:
             return
         with _served(lambda: build_app(rag)) as ours, _served(_echo_app) as bare:
             surfaces = (
-                Surface("page", ours, "#box textarea", "window.page?.state.conversation", ".said"),
+                Surface("page", ours, "#box textarea", "window.page?.state.trigger", ".said"),
                 Surface("echo chat", bare, "textarea", "document.querySelector('textarea')", ".bot.message"),
             )
             times = measured(browser, surfaces, rag, options.rounds)

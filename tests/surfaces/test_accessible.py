@@ -40,7 +40,8 @@ SCRIPT = {
 FIGURE = """() => { // what is seen of the one in focus, and where it stands
   const one = document.activeElement;
   if (one === document.body) return null;
-  const place = one.closest("#left, #talk, #side").id, name = one.ariaLabel || one.title || one.textContent || one.id;
+  const place = one.closest("#left, #side")?.id ?? "talk";
+  const name = one.ariaLabel || one.title || one.textContent || one.id;
   let opacity = 1;
   for (let at = one; at; at = at.parentElement) opacity *= getComputedStyle(at).opacity;
   const style = getComputedStyle(one), frame = one.closest(".input-container");

@@ -72,7 +72,7 @@ ALL = "\n\n".join(PAYLOADS)
 NAMES = [f"{payload}.md" for payload in PAYLOADS]
 TEXTS = {name: f"Before it. {payload} And after." for name, payload in zip(NAMES, PAYLOADS, strict=True)}
 CANARY = "for (const name of ['alert', 'confirm', 'prompt', 'open']) window[name] = () => { window.owned = name; };"
-SCOPE = ":is(.asked, .reply, .welcome, .shelf, .tools, #side aside, dialog)"
+SCOPE = ":is(.asked, .reply, .welcome, .shelf, .tools, #side, dialog)"
 FOREIGN = f"""(title) => {{ // what came of a payload: elements that are not ours, and traces of scripts
   const odd = "script, style, link, meta, base, title, template, noscript, [style], [name]:not(dialog *)"
     + ", img, svg, math, picture, video, audio, object, embed, iframe, frame, canvas, marquee"

@@ -38,7 +38,7 @@ def mount(app: FastAPI, rag: Rag) -> None:
     colours, *styles = ((HERE / name).read_text("utf-8") for name in STYLES)
     style = f"{colours}\n:root:root {{ {' '.join(styles)} }}"  # nested, they outweigh Gradio's own rules
     scripts = "\n".join((HERE / name).read_text("utf-8") for name in SCRIPTS)
-    told = {"words": WORDS, "limitMb": rag.settings.max_file_mb, "suffixes": SUFFIXES}
+    told = {"words": WORDS, "limitMb": rag.settings.max_file_mb, "suffixes": SUFFIXES, "parts": HTML}
     told |= {"signedIn": rag.settings.auth is not None}
     given = json.dumps(told).replace("<", "\\u003c")
     head = f"{PARTS['icon']}<style>{style}</style><script>window.given = {given};\n{scripts}</script>"
@@ -49,23 +49,13 @@ def mount(app: FastAPI, rag: Rag) -> None:
 def page(rag: Rag, saved: Conversations, i18n: gr.I18n) -> gr.Blocks:
     """The page, not yet served."""
     with gr.Blocks(title=WORDS["en"]["title"], **PARTS["blocks"]) as blocks:
-        _part("places")
-        with gr.Row(elem_id="desk"):
-            _part("left")
-            with gr.Column(elem_id="talk", min_width=0):
-                chat = gr.Chatbot(height=None, label=i18n("conversation"), **PARTS["chat"])
-                words = {"label": i18n("question_label"), "placeholder": i18n("ask_about"), "submit_btn": i18n("ask")}
-                box = gr.Textbox(**words, **PARTS["box"])
-                _part("tools")
-            _part("side")
-        relay = gr.HTML("", js_on_load=_RELAY, elem_id="relay", visible="hidden")
+        chat = gr.Chatbot(height=None, label=i18n("conversation"), **PARTS["chat"])
+        words = {"label": i18n("question_label"), "placeholder": i18n("ask_about"), "submit_btn": i18n("ask")}
+        box = gr.Textbox(**words, **PARTS["box"])
+        relay = gr.HTML(HTML["tools"], js_on_load=_RELAY, elem_id="tools", padding=False)
         _wire(Talk(rag, saved, i18n), chat, box, relay)
         blocks.load(_telling(rag), **PARTS["quiet"])
     return blocks.queue(default_concurrency_limit=CONCURRENT_ANSWERS, max_size=64)
-
-
-def _part(name: str) -> gr.HTML:
-    return gr.HTML(HTML[name], elem_id=name, padding=False)
 
 
 def _wire(talk: Talk, chat: gr.Chatbot, box: gr.Textbox, relay: gr.HTML) -> None:

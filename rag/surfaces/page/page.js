@@ -3,7 +3,10 @@
 window.page = (() => {
   const language = navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
   const words = window.given.words[language];
-  const state = { conversation: "", model: "", turn: null, draft: "", opening: null, trigger: null };
+  const anew = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (one) => one.toString(16).padStart(2, "0")).join("");
+  const address = new URLSearchParams(location.search);
+  const named = /^[\w-]{1,64}$/.test(address.get("c")) ? address.get("c") : null;
+  const state = { conversation: named ?? anew(), model: "", turn: null, draft: "", opening: null, trigger: null };
 
   const find = (selector, within = document) => within.querySelector(selector);
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
@@ -57,7 +60,6 @@ window.page = (() => {
   let heard = "", hearing = false; // what a screen reader was told of the answer that is coming
   const box = () => find("#box textarea");
   const isBusy = () => !!find("#box .stop-button");
-  const anew = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (one) => one.toString(16).padStart(2, "0")).join("");
   const picks = () => ({
     conversation: state.conversation, language, model: state.model, sources: page.sources(), turn: state.turn,
   });
@@ -115,11 +117,15 @@ window.page = (() => {
     setTimeout(() => { hear(); hearing = isBusy(); }, 100); // Gradio draws what came last a moment later
   };
   const relay = (trigger) => { state.trigger = trigger; dress(); };
-  const start = () => { // once all parts have been drawn
+  const furnish = () => { // beside Gradio, not in it
+    document.body.insertAdjacentHTML("afterbegin", window.given.parts.before);
+    document.body.insertAdjacentHTML("beforeend", window.given.parts.after);
+  };
+  if (document.body) furnish();
+  else document.addEventListener("DOMContentLoaded", furnish);
+  const start = () => { // once Gradio has drawn its parts too
     document.title = words.title;
-    const address = new URLSearchParams(location.search), named = address.get("c");
-    state.conversation = named && /^[\w-]{1,64}$/.test(named) ? named : anew();
-    if (named) open(state.conversation);
+    if (named) open(named);
     if (sessionStorage.getItem("draft")) type(sessionStorage.getItem("draft"));
     find(".signout").hidden = !window.given.signedIn;
     page.listTalks();
@@ -214,8 +220,7 @@ window.page = (() => {
   let started = false;
   const put = (one, property, value) => { if (one && one[property] !== value) one[property] = value; }; // else it is a change
   const dress = () => {
-    const parts = ["#box textarea", "#left .list", "#tools select", "#side .opened"];
-    if (!started && state.trigger && parts.every((one) => find(one))) { started = true; start(); }
+    if (!started && state.trigger && find("#box textarea") && find("#tools select")) { started = true; start(); }
     document.documentElement.lang = language;
     const texts = { word: "textContent", title: "title", label: "ariaLabel", hint: "placeholder" };
     for (const [kind, property] of Object.entries(texts)) {
