@@ -262,3 +262,15 @@ def test_a_history_may_be_any_iterable_or_none(rag: Rag) -> None:
 
 def test_an_overview_of_nothing_says_that_nothing_was_found(rag: Rag) -> None:
     assert rag.ask("What is this about?", sources=[]).reason == "No passage was found."
+
+
+def test_what_several_documents_say_in_the_same_words_is_said_once_and_cites_each(
+    make_rag: MakeRag, corpus: Path
+) -> None:
+    for name in ("copy.md", "another.md"):
+        (corpus / name).write_text((corpus / "harbour.md").read_text("utf-8") + f"\nThis is {name}.\n", "utf-8")
+    answer = make_rag().ask("How many berths does the harbour have?")
+    said = [sentence.text for sentence in answer.sentences]
+    assert len(said) == len(set(said))
+    first = next(sentence for sentence in answer.sentences if "14 berths" in sentence.text)
+    assert {citation.source for citation in first.citations} == {"harbour.md", "copy.md", "another.md"}

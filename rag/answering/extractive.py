@@ -55,7 +55,8 @@ class ExtractiveAnswerer:
             yield Declined(_why(question, reading))
         else:
             chosen, best = _chosen(reading), reading.sentences[0]
-            yield from (Draft.copied(_made_clear(s, question, chosen) if s is best else s, " ") for s in chosen)
+            clear = [_made_clear(s, question, chosen) if s is best else s for s in chosen]
+            yield from (Draft(s.line, (s, *_twins(s, reading)), lead=" ") for s in clear)
 
     def _key_sentence(self, hit: Hit) -> Draft:
         """The sentence nearest to the passage as a whole."""
@@ -79,9 +80,16 @@ def _chosen(reading: Reading) -> list[ScoredSentence]:
     """
     best, otherwise = reading.sentences[0], reading.conflict[1:]
     near = [s for s in reading.sentences if s.score >= best.score - _MAX_BEHIND and s not in otherwise]
-    chosen = (reading.clauses or near)[:MAX_SENTENCES]
+    once = {s.line: s for s in reversed(reading.clauses or near)}  # of several documents that say it, the first
+    chosen = list(reversed(once.values()))[:MAX_SENTENCES]
     passages = list(dict.fromkeys((s.hit.source, s.hit.start) for s in chosen))
     return sorted(chosen, key=lambda s: (passages.index((s.hit.source, s.hit.start)), s.span.start))
+
+
+def _twins(sentence: ScoredSentence, reading: Reading) -> list[ScoredSentence]:
+    """The same words in other documents, which bear it out too."""
+    others = [s for s in reading.sentences if s.line == sentence.line and s.hit.source != sentence.hit.source]
+    return list({s.hit.source: s for s in others}.values())[: MAX_SENTENCES - 1]
 
 
 def _made_clear(sentence: ScoredSentence, question: Question, chosen: Sequence[ScoredSentence]) -> ScoredSentence:
