@@ -155,7 +155,7 @@ def inert(text: str) -> str:
     """The text without images, with links as their words alone, and with no tag that a browser would act on."""
     for name, left in (_GONE | _HALVES).items():
         text = _ACTIVE[name].sub(left, text)
-    return text
+    return text.encode("utf-8", "replace").decode()  # half a pair can be neither shown nor saved
 
 
 def seen(text: str) -> str:

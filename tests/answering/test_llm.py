@@ -51,6 +51,13 @@ def test_braces_in_documents_and_questions_are_text(make_rag: MakeRag) -> None:
     assert "{harbour} has {0} berths" in str(model.asked[0][1].content)
 
 
+def test_half_a_character_of_the_model_does_not_spoil_the_answer(make_rag: MakeRag) -> None:
+    rag, _ = ask(make_rag, "The harbour has 14 berths \ud83d [1].")
+    answer = rag.ask(QUESTION)
+    assert "14 berths ?" in answer.text
+    answer.text.encode("utf-8")
+
+
 HISTORY = [{"role": "user", "content": "Who is Maud Ferrier?"}, {"role": "assistant", "content": "Harbour master."}]
 
 
