@@ -153,7 +153,8 @@ def readable(error: ValueError) -> str:
         return f"{error}."
     first = error.errors()[0]
     name = "RAG_" + "_".join(str(part) for part in first["loc"]).upper()
-    return f"{name}={first['input']!r} cannot be used: {first['msg']}."
+    given = f"={first['input']!r}" if isinstance(first["input"], str) else ""  # a secret comes wrapped
+    return f"{name}{given} cannot be used: {first['msg'].removeprefix('Value error, ')}."
 
 
 def typed() -> str:

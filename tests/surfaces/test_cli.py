@@ -211,6 +211,13 @@ def test_a_wrong_variable_is_named(run, monkeypatch: pytest.MonkeyPatch) -> None
     assert done.status == 2 and "RAG_PORT='abc' cannot be used" in done.err
 
 
+def test_a_wrong_password_setting_is_named_and_not_shown(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAG_AUTH", "ann:pw-canary,ben")
+    done = run("list")
+    assert done.status == 2 and done.err.startswith("rag: RAG_AUTH cannot be used: number 2 of the users is not")
+    assert "canary" not in done.err
+
+
 def test_an_index_of_a_foreign_model_is_told_with_the_ways_out(
     run, make_rag: MakeRag, monkeypatch: pytest.MonkeyPatch
 ) -> None:
