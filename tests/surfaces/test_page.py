@@ -131,6 +131,14 @@ def test_a_citation_opens_with_the_keyboard_and_escape_goes_back(page: Page) -> 
     assert page.evaluate("document.activeElement.textContent") == chosen
 
 
+def test_a_pointer_that_rests_on_a_citation_shows_its_passage_and_takes_no_focus(page: Page) -> None:
+    ask(page, "What do otters do?")
+    page.get_by_label("Your question").focus()
+    page.locator("a.cite").nth(1).hover()
+    expect(page.locator("#side mark")).to_have_text(FUR)
+    expect(page.get_by_label("Your question")).to_be_focused()
+
+
 def test_each_turns_citations_open_their_own_passages(page: Page) -> None:
     ask(page, "What do otters do?")
     ask(page, "And their fur?")

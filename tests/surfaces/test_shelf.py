@@ -111,6 +111,19 @@ def test_a_file_that_cannot_be_read_is_listed_with_its_reason_and_spoils_nothing
     expect(failed).to_have_count(0)
 
 
+def test_a_file_dropped_on_the_chat_can_be_asked_at_once(page: Page) -> None:
+    page.evaluate("""() => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File(["The ferryman is called Ivo Brandt."], "crew.txt", { type: "text/plain" }));
+        const chat = document.querySelector("#chat");
+        chat.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+    }""")
+    expect(page.locator(".files .list li")).to_have_count(4, timeout=SLEEP)
+    assert "uploads/crew.txt" in sources(page)
+    ask(page, "What is the ferryman called?")
+    assert "Ivo Brandt" in said(page)
+
+
 def test_a_document_goes_to_the_trash_only_after_a_yes(page: Page, rag: Rag) -> None:
     row = page.locator(".files .list li", has_text="The clock museum")
     row.hover()
