@@ -78,7 +78,7 @@ FOREIGN = f"""(title) => {{ // what came of a payload: elements that are not our
     + ", img, svg, math, picture, video, audio, object, embed, iframe, frame, canvas, marquee"
     + ", form:not(dialog > form), input:not(.shelf input, dialog input), a:not(.cite, .at)";
   const wrong = (one) => [...one.attributes].some(({{ name }}) => /^(on|src|formaction|ping|xlink)/.test(name))
-    || (one.id && !/^src-\\d+-\\d+$/.test(one.id));
+    || (one.id && !/^(left|side|src-\\d+-\\d+)$/.test(one.id));
   const traces = [window.owned, ({{}}).polluted, document.title === title ? undefined : document.title];
   return [...document.querySelectorAll('{SCOPE}, {SCOPE} *')]
     .filter((one) => one.matches(odd) || wrong(one)).map((one) => one.outerHTML.slice(0, 100))
@@ -151,12 +151,16 @@ def walk() -> Iterator[Walk]:
     with served(rag) as address, chromium() as browser:
         page = browser.new_page()
         page.add_init_script(CANARY)
-        page.on("request", lambda request: walked.requests.append(request.url))
+        page.on("request", lambda request: _note(request.url, address, walked))
         for event in ("dialog", "popup", "pageerror", "download"):
             page.on(event, lambda it, event=event: walked.events.append(f"{event}: {it}"))  # type: ignore[call-overload]
         _go(page, address, walked)
-        walked.requests = [url for url in walked.requests if not url.startswith((f"{address}/", "data:"))]
     yield walked
+
+
+def _note(url: str, address: str, walked: Walk) -> None:
+    if not url.startswith((f"{address}/", "data:")):
+        walked.requests.append(url)
 
 
 def _go(page: Page, address: str, walked: Walk) -> None:
@@ -170,7 +174,7 @@ def _go(page: Page, address: str, walked: Walk) -> None:
     expect(page.locator(".talks li")).not_to_have_count(0)
     expect(page.locator(".files li .name")).not_to_have_count(0)
     see(question=".asked", sentence=".said", note=".reply .note", query=".query", conversation=".talks .name")
-    see(model="#tools option:disabled:not(:last-child)", failed=".failed .name", reason=".failed .place")
+    see(model="#tools option:disabled", failed=".failed .name", reason=".failed .place")
     see(document=".files li:not(.failed) .name")
     for name, part in (("quote", "mark"), ("title", ".title"), ("place", ".place"), ("passage", ".passage")):
         walked.shown[name] = page.locator("#chat a.cite").evaluate_all(OPENED, part)
@@ -247,7 +251,7 @@ LITERAL = {  # what each place shows, for the payloads one after the other
     "document": list(PAYLOADS),
     "failed": NAMES,
     "reason": [f"Left out: {one}" for one in PAYLOADS],
-    "model": [f"{one}: {one}" for one in PAYLOADS],
+    "model": [f"{one} (not reachable)" for one in PAYLOADS],
     "starter": list(PAYLOADS),
     "suggestion": list(map(shown, PAYLOADS)),
     "error": [ALL],

@@ -64,8 +64,8 @@ window.page = (() => {
     conversation: state.conversation, language, model: state.model, sources: page.sources(), turn: state.turn,
   });
   const asking = () => { // what goes with a question that is being sent
-    heard = textOf(all("#chat .reply").at(-1));
-    hearing = true;
+    all("#chat .reply").at(-1)?.classList.add("heard"); // what comes is drawn as another element
+    [heard, hearing] = ["", true];
     history.replaceState(null, "", `/?c=${state.conversation}`);
     setTimeout(() => page.listTalks(), 500);
     return picks();
@@ -114,7 +114,6 @@ window.page = (() => {
     sessionStorage.setItem("draft", box().value);
     history.replaceState(null, "", find("#chat .asked") ? `/?c=${state.conversation}` : "/");
     page.listTalks();
-    setTimeout(() => { hear(); hearing = isBusy(); }, 100); // Gradio draws what came last a moment later
   };
   const relay = (trigger) => { state.trigger = trigger; dress(); };
   const furnish = () => { // beside Gradio, not in it
@@ -251,8 +250,9 @@ window.page = (() => {
   };
   const hear = () => { // each sentence once, as it comes
     const last = all("#chat :is(.asked, .reply)").at(-1);
-    const text = hearing && last?.matches(".reply") ? textOf(last) || last.textContent : "";
+    const text = hearing && last?.matches(".reply:not(.heard)") ? textOf(last) || last.textContent : "";
     if (!text || text === heard) return;
+    hearing = !find(".actions", last); // a whole reply has them
     tell(text.startsWith(heard) ? text.slice(heard.length) : text);
     heard = text;
   };

@@ -5,7 +5,7 @@
   const unticked = new Set(JSON.parse(sessionStorage.getItem("unticked") ?? "[]"));
   let files = { documents: [], failed: [], busy: false };
   let known = new Set(); // the sources that were there before files were sent
-  let drawn = "";
+  let drawn = "", drawnTalks = "";
 
   // --- Documents ---
   const size = (bytes) => (bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
@@ -193,10 +193,14 @@
     try {
       list = await call("GET", `conversations?${query({ search })}`);
     } catch (error) { // what is listed stays
+      drawnTalks = "";
       Object.assign(empty, { hidden: false, textContent: error.message });
       return;
     }
     if (search !== field.value) return; // a later one is under way
+    const now = JSON.stringify([list, search, page.state.conversation]);
+    if (now === drawnTalks) return;
+    drawnTalks = now;
     const held = document.activeElement?.closest(".talks li"), place = held && [...held.parentElement.children].indexOf(held);
     find(".talks .list").replaceChildren(...list.map(talk));
     if (held) find(`.talks li:nth-child(${Math.min(place + 1, list.length)}) .name`)?.focus();
