@@ -25,7 +25,7 @@ from rag.answering.starters import Suggester, small_talk
 from rag.answering.types import (  # isort: skip
     Answer, Answerer, Done, Event, History, ModelState, Question, Retrieved, Searching, Support, Turn,
 )  # fmt: skip
-from rag.library import Library, check_sources
+from rag.document_store import DocumentStore, check_sources
 from rag.retrieval.embedding import CrossEncoderReranker
 from rag.retrieval.generation import Generation
 from rag.retrieval.ingest import Progress, matching
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
 
 
-class Rag(Library):
+class Rag(DocumentStore):
     """Questions and answers over one folder of documents.
 
     Use it as a context manager, or call `close`. All methods raise RagError for what the world does wrong, and

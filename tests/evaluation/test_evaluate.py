@@ -36,7 +36,7 @@ Run = Callable[..., tuple[int, str, str]]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs `rag eval`, with an embedder that needs no model; status, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("rag.library.local_embeddings", lambda settings: HashingEmbeddings())
+    monkeypatch.setattr("rag.document_store.local_embeddings", lambda settings: HashingEmbeddings())
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["rag", "eval", *arguments])

@@ -20,7 +20,7 @@ from rag.answering.types import Done, Event
 from rag.errors import ModelUnavailable
 from rag.settings import Settings
 from rag.surfaces.page.words import WORDS
-from tests.surfaces.page_fixtures import Line, ScriptedRag, chromium, held, served
+from tests.surfaces.page_fixtures import Line, ScriptedRag, held, served
 from tests.surfaces.test_page import ask, finished
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("default")]  # Gradio's own warnings are not ours
@@ -71,12 +71,6 @@ class Suggesting(ScriptedRag):
         for event in super().stream(*asked, **given):
             found = isinstance(event, Done) and not event.answer.abstained
             yield Done(replace(event.answer, suggestions=("And their fur?",))) if found else event
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

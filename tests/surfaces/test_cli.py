@@ -34,7 +34,7 @@ class Ran:
 def run(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Runs the command in the folder that holds `corpus`, with an embedder that needs no model."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("rag.library.local_embeddings", lambda settings: HashingEmbeddings())
+    monkeypatch.setattr("rag.document_store.local_embeddings", lambda settings: HashingEmbeddings())
 
     def run(*arguments: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["rag", *arguments])
@@ -222,7 +222,7 @@ def test_an_index_of_a_foreign_model_is_told_with_the_ways_out(
     run, make_rag: MakeRag, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_rag(embeddings=HashingEmbeddings(32), index_dir=Path("index")).ingest()
-    monkeypatch.setattr("rag.library.local_embeddings", local_embeddings)
+    monkeypatch.setattr("rag.document_store.local_embeddings", local_embeddings)
     done = run("ask", QUESTION)
     assert done.status == 1 and "rag ingest --rebuild" in done.err and "RAG_EMBEDDING_MODEL" in done.err
 

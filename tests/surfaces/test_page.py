@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from rag.errors import ModelUnavailable
-from tests.surfaces.page_fixtures import Line, ScriptedRag, chromium, held, served
+from tests.surfaces.page_fixtures import Line, ScriptedRag, held, served
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("default")]  # Gradio's own warnings are not ours
 
@@ -35,12 +35,6 @@ SCRIPT = {
     "What is hostile?": [Line(EVIL, (("evil.md", EVIL),))],
     EVIL: [Line(HANDS, (("otters.md", HANDS),))],
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -12,19 +12,13 @@ from playwright.sync_api import Browser, Page, expect
 from rag import Rag
 from rag.conversations import Conversations
 from tests.conftest import MakeRag
-from tests.surfaces.page_fixtures import Line, ScriptedRag, chromium, held, served
+from tests.surfaces.page_fixtures import Line, ScriptedRag, held, served
 from tests.surfaces.test_page import ask, finished, opened, said
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("default")]  # Gradio's own warnings are not ours
 
 LIGHTHOUSE = "The lighthouse of Port Elver is 41 metres tall and was lit in 1873."
 SLEEP = 40_000  # ms that files may take to come in on a busy machine
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

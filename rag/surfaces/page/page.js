@@ -127,6 +127,7 @@ window.page = (() => {
     if (named) open(named);
     if (sessionStorage.getItem("draft")) type(sessionStorage.getItem("draft"));
     find(".signout").hidden = !window.given.signedIn;
+    find(".files .pick").accept = window.given.suffixes.join(",");
     page.listTalks();
     page.listFiles();
     page.models();

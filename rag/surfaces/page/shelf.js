@@ -54,6 +54,7 @@
   const draw = () => {
     const now = JSON.stringify([files.documents, files.failed, files.problem]);
     if (now !== drawn) {
+      if (drawn) page.greet(); // the first time, the page greets by itself
       drawn = now;
       const problem = files.problem ? [make("li", { className: "failed" }, make("span", { className: "place" }, files.problem))] : [];
       find(".files .list").replaceChildren(...problem, ...files.failed.map(failure), ...files.documents.map(row));
@@ -61,7 +62,6 @@
       find(".files .find").hidden = files.documents.length < 12;
       narrow();
       find(".files .empty").hidden = files.documents.length > 0;
-      page.greet();
     }
     chosen();
   };
@@ -69,7 +69,6 @@
     files = { ...files, ...await call("GET", "shelf").catch((error) => ({ busy: false, problem: error.message })) };
     draw();
     find(".signout").title = files.user ? say("signed_in", { name: files.user }) : "";
-    find(".files .pick").accept = window.given.suffixes.join(",");
     const [what, done, total] = files.doing ?? [];
     if (files.busy && !find(".coming .sent")) { // what another window sent, or was put into the folder
       find(".coming").append(make("li", { className: "sent", title: "" }, make("span", { className: "place" })));

@@ -1,4 +1,4 @@
-"""Library: the documents that a Rag answers from. What is there, what comes in, what goes out; no question is asked."""
+"""The documents that a Rag answers from. What is there, what comes in, what goes out; no question is asked."""
 
 import hashlib
 import logging
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 _MAX_WIDTH = 2000  # pixels of a picture
 
 
-class Library:
+class DocumentStore:
     """The half of Rag that needs no question."""
 
     _owns_index = True  # a copy with another model does not
