@@ -21,6 +21,7 @@ from typing import Any
 from rag import Settings
 from rag.documents.pdf import read_pdf
 from rag.documents.readers import read
+from rag.documents.types import Limits
 from rag.evaluation.datasets import Query, Region, load
 from rag.evaluation.metrics import Values, means, span_values
 from rag.evaluation.runner import evaluate
@@ -95,7 +96,7 @@ def split(file: Path) -> Iterator[Chunk]:
 
     splitter = RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=200, add_start_index=True)
     pdf = file.suffix == ".pdf"
-    pages = read_pdf(file.read_bytes())[1] if pdf else [read(file, file.name, sys.maxsize).text]
+    pages = read_pdf(file.read_bytes())[1] if pdf else [read(file, file.name, Limits(file_mb=1000)).text]
     for number, text in enumerate(pages, 1):
         for chunk in splitter.create_documents([text]):
             start = chunk.metadata["start_index"]

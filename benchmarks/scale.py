@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from rag.documents.readers import clean, read
 from rag.documents.splitting import SPLITTER
-from rag.documents.types import Document, Passage, Span
+from rag.documents.types import Document, Limits, Passage, Span
 from rag.retrieval import chroma
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.generation import Generation, Manifest, NewGeneration
@@ -50,7 +50,6 @@ WINDOW = 400  # characters
 EACH = 25  # questions of each set
 DEPTHS = (10, 50, 100)
 DEEPEST = max(DEPTHS)
-MAX_BYTES = 100_000_000  # of a file
 # For --settings: graphs by neighbours and candidates when they are built, each searched with so many candidates.
 GRAPHS = ((16, 100), (16, 200), (32, 100), (32, 200), (48, 200))
 TIMES = ("dense ms", "BM25 ms", "both ms", "exact ms")
@@ -217,7 +216,7 @@ def documents(sets: Path) -> Iterator[Document]:
     for path in sorted(sets.iterdir()):
         if (path / "pdfs").is_dir():
             for file in sorted((path / "pdfs").glob("*.pdf")):
-                yield read(file, f"{path.name}/{file.name}", MAX_BYTES)
+                yield read(file, f"{path.name}/{file.name}", Limits(file_mb=1000))
         elif (path / "corpus.jsonl").exists():
             for row in rows(path / "corpus.jsonl"):
                 yield Document(f"{path.name}/{row['id']}.txt", row.get("title") or "", clean(row["text"]))

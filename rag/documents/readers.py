@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rag.documents.pdf import read_pdf
 from rag.documents.structure import first_heading
-from rag.documents.types import Document
+from rag.documents.types import Document, Limits
 from rag.errors import EmptyDocument, UnreadableDocument, UnsupportedFormat, in_words
 
 _BINARY_MAGIC = (b"\x7fELF", b"%PDF-", b"PK\x03\x04", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"\x1f\x8b", b"MZ\x90")
@@ -17,13 +17,13 @@ _MAX_CONTROL_SHARE = 0.05  # above it a file is taken for binary; real texts wit
 _MAX_TITLE_CHARS = 200
 
 
-def read(path: Path, source: str, max_bytes: int) -> Document:
+def read(path: Path, source: str, limits: Limits) -> Document:
     """The document in this file, or the CorpusError that says why there is none."""
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         known = ", ".join(SUFFIXES)
         raise UnsupportedFormat(f"{path.suffix or 'a file without suffix'} is not a known format; known are {known}")
-    document = reader(source, _bytes_of(path, max_bytes))
+    document = reader(source, _bytes_of(path, limits.file_mb * 1_000_000), limits)
     if not _INVISIBLE.sub("", document.text):
         raise EmptyDocument("there is no text in it")
     return document
@@ -63,19 +63,19 @@ def _bytes_of(path: Path, max_bytes: int) -> bytes:
         raise UnreadableDocument(f"it cannot be opened: {error.strerror or error}") from error
 
 
-def _read_text(source: str, data: bytes) -> Document:
+def _read_text(source: str, data: bytes, limits: Limits) -> Document:
     text = clean(decode(data))
     first, _, rest = text.lstrip("\n").partition("\n")
     is_title = 0 < len(first.strip()) < _MAX_TITLE_CHARS and not rest.partition("\n")[0].strip() and rest != ""
     return Document(source, first.strip() if is_title else Path(source).stem, text)
 
 
-def _read_markdown(source: str, data: bytes) -> Document:
+def _read_markdown(source: str, data: bytes, limits: Limits) -> Document:
     text = clean(decode(data))
     return Document(source, first_heading(text) or Path(source).stem, text)
 
 
-def _read_pdf(source: str, data: bytes) -> Document:
+def _read_pdf(source: str, data: bytes, limits: Limits) -> Document:
     title, pages = read_pdf(data)
     *starts, _ = accumulate((len(page) + 1 for page in pages), initial=0)
     return Document(source, title or Path(source).stem, clean("\n".join(pages)), tuple(starts))

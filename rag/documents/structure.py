@@ -38,7 +38,7 @@ class Block:
 
 def blocks(document: Document) -> Iterator[Block]:
     """The blocks of a document in order; no block crosses a page."""
-    markdown = document.source.lower().endswith((".md", ".markdown"))
+    markdown = not document.source.lower().endswith((".txt", ".pdf"))  # other readers write Markdown's marks
     edges = [*document.page_starts, len(document.text)] if document.page_starts else [0, len(document.text)]
     outline: list[tuple[int, str]] = []
     for start, end in pairwise(edges):

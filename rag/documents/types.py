@@ -20,6 +20,20 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a file may cost; one that costs more is reported, not read."""
+
+    file_mb: int = 50
+    chars: int = 5_000_000  # of its text
+    pages: int = 2000
+    zip_entries: int = 2000  # files within a .docx, .pptx, .xlsx or .epub
+    zip_mb: int = 100  # of these, unpacked
+    zip_ratio: int = 100  # of unpacked to packed
+    parse_s: int = 60  # of computing
+    parse_mb: int = 1000  # of memory
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One file as text. `source` is its path below the corpus, with `/`."""
 
@@ -27,6 +41,7 @@ class Document:
     title: str
     text: str
     page_starts: tuple[int, ...] = ()  # where each page begins in text; empty when there are no pages
+    headings: tuple[tuple[int, int], ...] = ()  # of a PDF: where each heading's line begins, and its level from 1
 
     def page_at(self, offset: int) -> int | None:
         """The page, counted from 1, that holds this offset; None when there are no pages."""

@@ -32,7 +32,7 @@ from rag.retrieval.types import Vectors
 
 Row = dict[str, Any]  # one line of JSON
 
-FORMAT = 5  # another layout on disk gets another number, and the index is built anew
+FORMAT = 6  # another layout on disk gets another number, and the index is built anew
 MANIFEST = "manifest.json"
 _EMBEDDED = "embedded.rows"
 _PLACE = ("source", "section", "page", "sentences", "head")  # of a passage; the rest follows from the document
@@ -97,7 +97,7 @@ class Generation:
     def documents(self) -> dict[str, Document]:
         """The documents by source."""
         rows = _read_lines(self.path / "documents.jsonl")
-        return {row["source"]: Document(**{**row, "page_starts": tuple(row["page_starts"])}) for row in rows}
+        return {row["source"]: _document(row) for row in rows}
 
     @cached_property
     def passages(self) -> list[Passage]:
@@ -205,6 +205,11 @@ class NewGeneration:
             return 0
         chroma.update(known.path / "chroma", path, gone, come, vectors[[new[id] for id in come]])
         return churn
+
+
+def _document(row: Row) -> Document:
+    headings = tuple((start, level) for start, level in row.pop("headings"))
+    return Document(page_starts=tuple(row.pop("page_starts")), headings=headings, **row)
 
 
 def _sharing(passages: Sequence[Passage]) -> dict[str, list[int]]:

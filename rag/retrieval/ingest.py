@@ -16,7 +16,7 @@ import numpy as np
 from rag.documents.corpus import Corpus, FileStamp
 from rag.documents.readers import read
 from rag.documents.splitting import SPLITTER, split
-from rag.documents.types import Document, Passage
+from rag.documents.types import Document, Limits, Passage
 from rag.errors import CorpusError, EmbedderMismatch, StoreError, in_words
 from rag.retrieval import chroma
 from rag.retrieval.embedding import PROBE, Embedder
@@ -40,7 +40,7 @@ class Ingestion:
     corpus: Corpus
     folder: IndexFolder
     embedder: Embedder
-    max_bytes: int
+    limits: Limits
     progress: Progress
 
     def run(self, rebuild: bool = False, wait_s: float = WAIT_S) -> IngestReport:
@@ -89,7 +89,7 @@ class Ingestion:
                 documents[source] = known.documents[source]
                 continue
             try:
-                documents[source] = read(self.corpus.path / source, source, self.max_bytes)
+                documents[source] = read(self.corpus.path / source, source, self.limits)
             except CorpusError as error:
                 failed[source] = str(error)
         if not documents:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rag.documents.corpus import Corpus, FileStamp
+from rag.documents.types import Limits
 from rag.errors import CorpusError, EmbedderMismatch, IndexBusy, IndexMissing, StoreError
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.generation import Generation
@@ -33,7 +34,7 @@ class Keeper:
         self.doing: tuple[str, int, int] | None = None  # what an ingest does now, how much is done, of how much
         self._embedder = embedder
         self._auto_ingest = settings.auto_ingest
-        self._ingestion = Ingestion(self.corpus, self.folder, embedder, settings.max_file_mb * 1_000_000, self._tell)
+        self._ingestion = Ingestion(self.corpus, self.folder, embedder, Limits(settings.max_file_mb), self._tell)
         self._progress = progress
         self._lock = threading.RLock()
         self._copying = threading.Lock()  # two files of one name must not take it both

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from rag.documents.readers import clean, read
 from rag.documents.splitting import split
-from rag.documents.types import Document
+from rag.documents.types import Document, Limits
 from rag.errors import CorpusError, EmptyDocument, UnreadableDocument, UnsupportedFormat
 from tests.conftest import ROOT
 
-LIMIT = 1_000_000
+LIMIT = Limits(file_mb=1)
 HOSTILE = ROOT.parent / "shared" / "hostile" / "documents"
 
 GERMAN = (
@@ -44,8 +44,8 @@ def _write(folder: Path, name: str, data: str | bytes) -> Path:
     return path
 
 
-def _read(folder: Path, name: str, data: str | bytes, limit: int = LIMIT) -> Document:
-    return read(_write(folder, name, data), name, limit)
+def _read(folder: Path, name: str, data: str | bytes, limits: Limits = LIMIT) -> Document:
+    return read(_write(folder, name, data), name, limits)
 
 
 # --- The text is the file's text ----------------------------------------------------------------------------------
@@ -164,13 +164,13 @@ def test_suffixes_are_known_in_capitals_too(tmp_path: Path) -> None:
 
 def test_a_file_above_the_limit_is_refused_with_the_limit_and_the_setting(tmp_path: Path) -> None:
     with pytest.raises(UnreadableDocument, match="limit of 1 MB") as refusal:
-        _read(tmp_path, "long.txt", b"a" * (LIMIT + 1))
+        _read(tmp_path, "long.txt", b"a" * 1_000_001)
 
     assert "RAG_MAX_FILE_MB" in str(refusal.value)
 
 
 def test_a_file_of_exactly_the_limit_is_read(tmp_path: Path) -> None:
-    assert len(_read(tmp_path, "long.txt", b"a" * LIMIT).text) == LIMIT
+    assert len(_read(tmp_path, "long.txt", b"a" * 1_000_000).text) == 1_000_000
 
 
 def test_a_file_that_vanished_is_unreadable_and_no_crash(tmp_path: Path) -> None:

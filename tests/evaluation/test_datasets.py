@@ -10,6 +10,7 @@ import pytest
 
 from rag import CorpusError, DatasetError
 from rag.documents.readers import read
+from rag.documents.types import Limits
 from rag.evaluation.datasets import Query, load
 
 Row = dict[str, Any]
@@ -46,7 +47,7 @@ def test_rows_become_files_with_their_titles_in_front(tmp_path: Path, place: Pat
         write_set(tmp_path / "s", [{"id": "q", "question": "?"}], documents, grades), place
     )
     assert left_out == 0 and query.relevant == {"a_b_1_.txt": 2}
-    texts = {file.name: read(file, file.name, 10**6).text for file in folder.iterdir()}
+    texts = {file.name: read(file, file.name, Limits()).text for file in folder.iterdir()}
     assert texts == {"a_b_1_.txt": "Ships\n\nFourteen berths.\n", "A_b_1_-2.txt": "No title. \nTwo lines."}
 
 
@@ -59,7 +60,7 @@ def test_spans_and_chosen_sentences_point_into_the_files(tmp_path: Path, place: 
         "passage": "d", "selected_sentences": [["Ferries leave at noon."]],
     }  # fmt: skip
     folder, [query], _ = load(write_set(tmp_path / "s", [row], [{"id": "d", "title": title, "text": text}]), place)
-    written = read(folder / "d.txt", "d.txt", 10**6).text
+    written = read(folder / "d.txt", "d.txt", Limits()).text
     assert [written[start:end] for _, start, end in query.spans] == ["14 berths"]
     assert [written[start:end] for _, start, end in query.selected[0]] == ["Ferries leave at noon."]
 

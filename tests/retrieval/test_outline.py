@@ -8,6 +8,7 @@ import pytest
 
 from rag.documents.readers import read
 from rag.documents.splitting import split
+from rag.documents.types import Limits
 from rag.retrieval.chroma import VERSION
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.generation import Generation, Manifest, NewGeneration
@@ -24,7 +25,7 @@ def index_of(tmp_path: Path):
         documents = []
         for name, text in texts.items():
             (tmp_path / f"{name}.md").write_text(text, "utf-8")
-            documents.append(read(tmp_path / f"{name}.md", f"{name}.md", 10**6))
+            documents.append(read(tmp_path / f"{name}.md", f"{name}.md", Limits()))
         passages = [passage for document in documents for passage in split(document)]
         vectors = Embedder(HashingEmbeddings()).texts([passage.embedding_text for passage in passages])
         path = tmp_path / f"gen-{len(made)}"
