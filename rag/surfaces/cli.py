@@ -211,12 +211,12 @@ def evaluate_set(
     if len(paths) != (2 if compare else 1):
         raise typer.BadParameter("give one PATH to measure, or --compare and two results of --json")
     if compare:
-        found, table = metrics.compared(*paths), metrics.comparison_table
+        found, shown = metrics.compared(*paths), "differences"
     else:
         given, answers = _settings(corpus, index, llm), not retrieval_only
         found = evaluate(paths[0], given, progress(), corpus=corpus, index=index, answers=answers, limit=limit)
-        table = metrics.table
-    put(found if as_json else table(found))
+        shown = "measures"
+    put(found if as_json else terminal.told(shown, found))
 
 
 def main() -> None:
