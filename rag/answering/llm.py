@@ -25,6 +25,7 @@ from rag.errors import ConfigError, ModelError, ModelTimeout, ModelUnavailable
 from rag.retrieval.lexical import words
 from rag.retrieval.types import Hit
 from rag.settings import Settings
+from rag.tuned import tuned
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +34,10 @@ _PROMPT = ChatPromptTemplate.from_messages(
     [("system", _TEXTS["system"]), MessagesPlaceholder("history"), ("human", _TEXTS["user"])]
 ).partial(not_found=_TEXTS["not_found"])
 _RESOLVING = ChatPromptTemplate.from_messages([("system", _TEXTS["resolve"]), ("human", _TEXTS["follow_up"])])
-_MAX_RESOLVED_CHARS = 600  # longer is no question
-_MAX_REPLY_CHARS = 20_000  # a model that repeats itself without end is left there
+_TUNED = tuned("llm")
 _UNSPOKEN = patterns("unspoken")
 _KEY = re.compile(r"\b[A-Z]+(?:_[A-Z]+)*_(?:API_KEY|TOKEN)\b")  # a variable, as providers name it
 
-_MAX_TURNS = 6  # of the conversation, in a prompt
 _FENCE = re.compile(r"<\s*(/?)\s*(passages?)\b", re.IGNORECASE)
 _ASCII = re.compile(r"[\x00-\x7f]+")
 
@@ -63,12 +62,12 @@ class LLMAnswerer:
         turns = [f"{turn['role']}: {turn['content']}" for turn in recent(history, room)]
         pieces = _spoken(self._pieces(self._resolver, question=question, conversation="\n".join(turns)))
         try:
-            said = "".join(islice(pieces, _MAX_RESOLVED_CHARS))  # a model that repeats itself without end is left there
+            said = "".join(islice(pieces, _TUNED.max_resolved_chars))  # of a model that repeats itself without end
         except ModelError as error:
             log.warning("A follow-up was resolved without the model: %s", error)
             return ""
         whole = " ".join(said.replace("[", "(").replace("]", ")").split())
-        if not 0 < len(whole) < _MAX_RESOLVED_CHARS:
+        if not 0 < len(whole) < _TUNED.max_resolved_chars:
             log.warning("A follow-up was resolved without the model, which gave no question of usual length.")
             return ""
         return question if words(whole) == words(question) else f"{question} [{whole}]"
@@ -100,7 +99,7 @@ class LLMAnswerer:
             yield Declined(reason or "The model gave no answer.")
 
     def _drafts(self, question: Question, hits: Sequence[Hit]) -> Iterator[Draft]:
-        segmenter, left = Segmenter(), _MAX_REPLY_CHARS
+        segmenter, left = Segmenter(), _TUNED.max_reply_chars
         room = self._max_tokens - tokens(_TEXTS["system"] + _TEXTS["user"] + question.text)
         history = [(turn["role"], turn["content"]) for turn in recent(question.history, room // 3)]
         passages = numbered(hits, room - sum(tokens(content) for _, content in history))
@@ -209,7 +208,7 @@ def tokens(text: str) -> int:
 
 def recent(history: History, max_tokens: int) -> History:
     """The last turns that fit, oldest first, from a question on."""
-    turns = history[-_MAX_TURNS:]  # and where the assistant's came first, some providers would refuse them
+    turns = history[-_TUNED.max_turns :]  # and where the assistant's came first, some providers would refuse them
     while turns and (turns[0]["role"] == "assistant" or sum(tokens(turn["content"]) for turn in turns) > max_tokens):
         turns = turns[1:]
     return turns
