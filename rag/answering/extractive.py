@@ -3,7 +3,6 @@
 And questions of sides, "Compare A and B" or "What does it say about A?": searched and read for each side of its own.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -21,9 +20,7 @@ from rag.retrieval.types import Hit, Sources
 from rag.tuned import tuned
 
 _TUNED = tuned("extractive")
-_REASONS = texts("reasons")
-_LEANS = patterns("overview")["leans"]
-_WHOLE = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u201d\u2019)\]*_]*$")
+_REASONS, _SHAPES = texts("reasons"), patterns("overview")
 
 
 class ExtractiveAnswerer:
@@ -63,7 +60,7 @@ class ExtractiveAnswerer:
 
 def hardness(text: str) -> int:
     """How hard a sentence is to read alone, from 0 to 3."""
-    return bool(_LEANS.match(text)) + (not _WHOLE.search(text)) + bool(len(text) > _TUNED.long)
+    return bool(_SHAPES["leans"].match(text)) + (not _SHAPES["whole"].search(text)) + bool(len(text) > _TUNED.long)
 
 
 def _chosen(reading: Reading) -> list[ScoredSentence]:
@@ -88,7 +85,7 @@ def _twins(sentence: ScoredSentence, reading: Reading) -> list[ScoredSentence]:
 def _made_clear(sentence: ScoredSentence, question: Question, chosen: Sequence[ScoredSentence]) -> ScoredSentence:
     """The sentence; with the one before it where it leans on that for what was asked about."""
     at = sentence.hit.sentences.index(sentence.span)
-    if at == 0 or not _LEANS.match(sentence.text):
+    if at == 0 or not _SHAPES["leans"].match(sentence.text):
         return sentence
     before = sentence.hit.sentences[at - 1]
     text = sentence.hit.quote(before)

@@ -4,7 +4,6 @@ No model: words only. What is filled in from the conversation stands behind the 
 retriever counts it half. The numbers for it are round ones from flat optima on mtrag-un and mtrag-human-subset.
 """
 
-import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Set
@@ -21,10 +20,7 @@ _PATTERNS = patterns("intent")
 _OF_PARTS = [pattern for name, pattern in _PATTERNS.items() if name.startswith("part_")]
 
 _KINDS = patterns("expected")
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+")
-_YEAR = re.compile(r"1\d{3}|20\d\d|\d{1,4}s|\d{1,2}(?:st|nd|rd|th)")
 _NUMBER_WORDS, _DATE_WORDS = word_set("number"), word_set("date")
-_PROPER = re.compile(r"(?<=[^.!?\s]\s)[A-Z][\w'\u2019-]+")  # a capital inside a sentence
 
 _FOLLOWUP = patterns("followup")
 _TUNED = tuned("intent")
@@ -62,11 +58,11 @@ def offers(kind: str | None, sentence: str, known: Set[str]) -> float:
     if kind is None:
         return 0.5
     if kind == "name":
-        return float(any(set(words(name)) - known for name in _PROPER.findall(sentence)))
-    new = [token.lower() for token in _TOKEN.findall(sentence) if not set(words(token)) & known]
+        return float(any(set(words(name)) - known for name in _PATTERNS["proper"].findall(sentence)))
+    new = [token.lower() for token in _PATTERNS["token"].findall(sentence) if not set(words(token)) & known]
     if kind == "number":
         return float(any(token[0].isdigit() or token in _NUMBER_WORDS for token in new))
-    return float(any(token in _DATE_WORDS or _YEAR.fullmatch(token) for token in new))
+    return float(any(token in _DATE_WORDS or _PATTERNS["year"].fullmatch(token) for token in new))
 
 
 def turns_of(history: History) -> tuple[Turn, ...]:

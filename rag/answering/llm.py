@@ -35,10 +35,8 @@ _PROMPT = ChatPromptTemplate.from_messages(
 ).partial(not_found=_TEXTS["not_found"])
 _RESOLVING = ChatPromptTemplate.from_messages([("system", _TEXTS["resolve"]), ("human", _TEXTS["follow_up"])])
 _TUNED = tuned("llm")
-_UNSPOKEN = patterns("unspoken")
-_KEY = re.compile(r"\b[A-Z]+(?:_[A-Z]+)*_(?:API_KEY|TOKEN)\b")  # a variable, as providers name it
+_PATTERNS = patterns("unspoken")
 
-_FENCE = re.compile(r"<\s*(/?)\s*(passages?)\b", re.IGNORECASE)
 _ASCII = re.compile(r"[\x00-\x7f]+")
 
 
@@ -149,11 +147,11 @@ def state(settings: Settings) -> ModelState:
     except ConfigError as error:
         if isinstance(error.__cause__, ImportError):
             return ModelState(name, "package missing", str(error))
-        if found := _KEY.search(str(error.__cause__)):
+        if found := _PATTERNS["key"].search(str(error.__cause__)):
             return ModelState(name, "key missing", _FAILURES["key"].format(model=name, variable=found[0]))
         return ModelState(name, "unreachable", _FAILURES["unknown"].format(model=name))
     for attribute, variable in model.lc_secrets.items():  # some providers do without a key until they are asked
-        if _KEY.fullmatch(variable) and not getattr(model, attribute, None):
+        if _PATTERNS["key"].fullmatch(variable) and not getattr(model, attribute, None):
             return ModelState(name, "key missing", _FAILURES["key"].format(model=name, variable=variable))
     ollama = os.environ.get("OLLAMA_HOST") or "127.0.0.1:11434" if name.startswith("ollama:") else None
     address = settings.llm_base_url or ollama
@@ -178,20 +176,20 @@ def _spoken(pieces: Iterator[str]) -> Iterator[str]:
     held, end = "", None  # what is not decided yet; the end of the block that is open
     for piece in chain(filter(None, pieces), [""]):
         held += piece
-        while found := (end or _UNSPOKEN["block"]).search(held):
+        while found := (end or _PATTERNS["block"]).search(held):
             if end:
                 end = None
             else:
-                yield _UNSPOKEN["mark"].sub("", held[: found.start()])
+                yield _PATTERNS["mark"].sub("", held[: found.start()])
                 named = re.compile(rf"</{found['tag']}\s*>", re.IGNORECASE)
-                end = named if found["tag"] else _UNSPOKEN["end"]
+                end = named if found["tag"] else _PATTERNS["end"]
             held = held[found.end() :]
         if end:
             held = held[-60:]  # no mark is longer
             continue
-        begun = _UNSPOKEN["begun"].search(held) if piece else None
+        begun = _PATTERNS["begun"].search(held) if piece else None
         cut = begun.start() if begun else len(held)
-        yield _UNSPOKEN["mark"].sub("", held[:cut])
+        yield _PATTERNS["mark"].sub("", held[:cut])
         held = held[cut:]
 
 
@@ -231,4 +229,4 @@ def _heading(hit: Hit) -> str:
 
 
 def _inert(text: str) -> str:
-    return _FENCE.sub(r"<\1_\2", text)
+    return _PATTERNS["fence"].sub(r"<\1_\2", text)

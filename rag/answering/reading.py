@@ -26,11 +26,8 @@ from rag.tuned import tuned
 
 _TUNED = tuned("reading")
 _MATCH_WEIGHTS, _READ_WEIGHTS = np.array(_TUNED.match_weights), np.array(_TUNED.read_weights)
+_PATTERNS = patterns("reading")
 SPEAKS: float = _TUNED.speaks  # late interaction: a passage that has more speaks of what is asked
-
-_CLAUSE = patterns("reading")["clause"]
-# Images, bare addresses, markup and endless runs of letters: a sentence without a word besides says nothing.
-_MARKUP = re.compile(r"!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])|^\s*\[[^\]]+\]:.*|<[^>]*>|\bhttps?://\S+|[A-Za-z0-9]{80,}")
 
 
 class _Place(Evidence):
@@ -62,7 +59,7 @@ class Reader:
         if question.kind == "overview":
             return Reading((), (), 1.0 if hits else 0.0, ())
         places = [_Place(hit, span) for hit in hits for span in hit.sentences]
-        places = [place for place in places if words(_MARKUP.sub(" ", place.text))]
+        places = [place for place in places if words(_PATTERNS["idle"].sub(" ", place.text))]
         if not places:
             return Reading((), (), 0.0, self._unknown(question.query))
         vectors = self._embedder.sentences([place.context for place in places])
@@ -119,7 +116,8 @@ class Reader:
 
     def _clauses(self, question: str, places: _Places, vectors: Vectors, scores: Scores, english: bool) -> list[int]:
         """For "Who is X, and when did Y?", the best sentence for each half, none twice; [] for other questions."""
-        clauses = list({tuple(words(clause)): clause for clause in _CLAUSE.split(question) if words(clause)}.values())
+        halves = _PATTERNS["clause"].split(question)
+        clauses = list({tuple(words(half)): half for half in halves if words(half)}.values())
         if not 2 <= len(clauses) <= _TUNED.max_clauses:
             return []
         chosen: list[int] = []
