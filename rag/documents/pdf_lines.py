@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 BROKEN = "\x02\ufffe"  # pdfium's mark in place of the hyphen of a word that it saw broken
 _BULLETS = str.maketrans("\uf0b7\uf0a7\uf076\uf0d8\uf0fc", "\u2022" * 5)  # Symbol's and Wingdings', which have no names
-_MARK = re.compile(r"[^\w\s]{1,2}|\(?\w{1,3}[.)]")  # what belongs to the cell behind it: $, a bullet, (a), 1.
+_MARK = re.compile(r"\(?\w{1,3}[.)]")  # of an item: what begins a row so belongs to the cell behind it
+_SIGN = re.compile(r"[^\w\s\u2010-\u2015-]{1,2}")  # so do these, but a dash, which is a cell: nothing
 _CLOSING = re.compile(r"[)%\]]+")  # and to the one before it
 WORD_GAP, _CELL_GAP = 0.8, 2  # in sizes of the font; what is less is a space between words
 _SAME_LINE = 0.6  # as large a shift is that of a footnote's mark, or of a column set a little lower
@@ -161,8 +162,9 @@ def _cells(page: Page, row: Row) -> list[Row]:
         return [row]
     cells: list[list[Piece]] = [[row[0]]]
     for piece in row[1:]:
-        is_sign = _MARK.fullmatch(page.text(cells[-1])) or _CLOSING.fullmatch(page.text([piece]))
-        cells[-1].append(piece) if is_sign else cells.append([piece])
+        before = page.text(cells[-1])
+        is_mark = _SIGN.fullmatch(before) or (len(cells) == 1 and _MARK.fullmatch(before))
+        cells[-1].append(piece) if is_mark or _CLOSING.fullmatch(page.text([piece])) else cells.append([piece])
     return [*cells]
 
 
