@@ -10,7 +10,7 @@ from itertools import accumulate, product
 from math import hypot
 from typing import Any, NamedTuple
 
-from rag.documents.pdf_lines import WORD_GAP, Page, Piece, edge, rows_of, written
+from rag.documents.pdf_lines import MAX_OUTER, WORD_GAP, Page, Piece, rows_of, written
 from rag.documents.pdf_pages import Running, headings
 from rag.documents.types import Box, Limits
 from rag.errors import UnreadableDocument, in_words
@@ -64,7 +64,7 @@ def line_boxes(data: bytes, number: int, text: str, start: int, end: int) -> lis
     with _opened(data) as pdf, closing(pdf[number - 1]) as page:
         sheet = _Sheet(page)
         read = sheet.read()
-        some = range(len(edge(read, is_top=True)) + 1)
+        some = range(MAX_OUTER + 1)
         for top, bottom in sorted(product(some, some), key=sum):
             if (found := written(read, top, bottom)).whole == text:
                 return [box for span in found.spans(start, end) for box in sheet.boxes(number, *span)]

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import zip_longest
 
-from rag.documents.pdf_lines import LARGER, Page, Text, edge
+from rag.documents.pdf_lines import LARGER, MAX_OUTER, Page, Text, edge
 
 _EDGE = 0.09  # of the page's height: where running heads and feet are
 _NUMBERED_EDGE = 0.15  # those that count the pages may stand so far in
@@ -40,7 +40,7 @@ class Running:
             (number, row, is_top)
             for number, page in enumerate(pages)
             for is_top in (True, False)
-            for row in edge(page, is_top)[:-1]
+            for row in edge(page, is_top)[:MAX_OUTER]
         ]
         for number, row, is_top in outer:
             place, texts, counts = self._keys(number, row, is_top)
@@ -58,7 +58,7 @@ class Running:
     def _outer(self, number: int, is_top: bool) -> int:
         page, found = self._pages[number], 0
         order = edge(page, is_top)
-        for at, row in enumerate(order, 1):
+        for at, row in enumerate(order[:MAX_OUTER], 1):
             if not (sure := self._sure(number, row, is_top)):
                 break
             one, following = page.rows[row][0], page.rows[order[at]][0] if at < len(order) else None
