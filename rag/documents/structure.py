@@ -5,8 +5,7 @@ Knows offsets only; knows nothing of sentences or sizes.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -22,8 +21,10 @@ _ITEM = re.compile(r"[ \t]*(?:[-*+\u2022\u25cf]|\d{1,3}[.)])[ \t]+(?=\S)")
 _ROW = re.compile(r"[ \t]*\|.*\|[ \t]*$|.*\S[ \t]\|[ \t]\S")  # with bars around it, or between its cells alone
 _WIKI_HEADING = re.compile(r"[ \t]*(=(?: ?=){0,5}) ?([^=\s](?:.*[^=\s])?) ?=(?: ?=){0,5}[ \t]*$")  # MediaWiki's
 _RULE = re.compile(r"[ \t|:\-=_*]+$")  # a table's line below its header, or a horizontal rule
-_TITLE = re.compile(r"\s*(?!\d+\s*$)[A-Z0-9][^|]{3,90}(?<![.,;:])\s*$")  # a line of its own, not of a sentence
-_TOP_LINES, _TOP_CHARS, _TOP_TITLES = 8, 600, 3
+_FIGURE = re.compile(
+    r"\|\s*[$\u20ac\u00a3(]*\s*(?!(?:19|20)\d\d\s*(?:\||$))[\d.,]+\s*[%)]*\s*(?:\||$)"
+)  # a cell, but a year
+_MAX_LABEL_CHARS = 80  # of a line among rows that is none
 _MARKUP = re.compile(r"[*`]+(?=\S)|(?<=\S)[*`]+|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)")
 
 
@@ -41,18 +42,31 @@ def blocks(document: Document) -> Iterator[Block]:
     markdown = not document.source.lower().endswith((".txt", ".pdf"))  # other readers write Markdown's marks
     edges = [*document.page_starts, len(document.text)] if document.page_starts else [0, len(document.text)]
     outline: list[tuple[int, str]] = []
+    marked = dict(document.headings)
     for start, end in pairwise(edges):
-        yield from _page_blocks(document.text, Span(start, end), outline, markdown)
+        yield from _page_blocks(document.text, Span(start, end), outline, markdown, marked)
 
 
-def page_heads(document: Document) -> dict[int | None, str]:
-    """What stands at the top of each page, by its number from 1: lines like headings that few other pages have."""
-    edges = [*document.page_starts, len(document.text)] if document.page_starts else []
-    tops = [document.text[start:end].lstrip()[:_TOP_CHARS].splitlines()[:_TOP_LINES] for start, end in pairwise(edges)]
-    times = Counter(line.strip() for top in tops for line in set(top))
-    limit = max(2, len(tops) / 10)
-    heads = [[line.strip() for line in top if _TITLE.match(line) and times[line.strip()] <= limit] for top in tops]
-    return {number: " ".join(lines[:_TOP_TITLES]) for number, lines in enumerate(heads, 1)}
+def table_heads(document: Document, found: Iterable[Block]) -> dict[int, str]:
+    """The header of each table's row in a PDF, by where the row begins: the rows without figures above those with some.
+
+    A line among the rows that is none, "Assets" for example, ends no table; a heading, a paragraph or a page does.
+    """
+    heads: dict[int, str] = {}
+    header, is_open, page = "", False, None
+    for block in found if document.page_starts else ():
+        line = document.text[block.span.start : block.span.end]
+        if block.kind != "row":
+            header = "" if block.kind == "heading" or len(line) > _MAX_LABEL_CHARS else header
+        elif _FIGURE.search(line):
+            header, page = (
+                header if page == document.page_at(block.span.start) else "",
+                document.page_at(block.span.start),
+            )
+            heads[block.span.start], is_open = header, False
+        else:
+            header, is_open, page = f"{header} {line}" if is_open else line, True, document.page_at(block.span.start)
+    return heads
 
 
 def first_heading(text: str) -> str:
@@ -63,11 +77,18 @@ def first_heading(text: str) -> str:
     return ""
 
 
-def _page_blocks(text: str, page: Span, outline: list[tuple[int, str]], markdown: bool) -> Iterator[Block]:
+def _page_blocks(
+    text: str, page: Span, outline: list[tuple[int, str]], markdown: bool, marked: dict[int, int]
+) -> Iterator[Block]:
     """Join the lines that belong together; `outline` holds the open headings with their levels."""
     open_kind: Kind | None = None
     open_span = Span(page.start, page.start)
-    for kind, span in [*_lines(text, page, markdown), ("blank", Span(page.end, page.end))]:
+    for kind, span in [*_lines(text, page, markdown, marked), ("blank", Span(page.end, page.end))]:
+        level = marked.get(span.start)
+        if level and open_kind == "heading" and outline[-1][0] == level:  # a heading of several lines
+            open_span = Span(open_span.start, span.end)
+            outline[-1] = level, " ".join(text[open_span.start : open_span.end].split())
+            continue
         if (kind, open_kind) in (("paragraph", "paragraph"), ("paragraph", "item"), ("code", "code")):
             open_span = Span(open_span.start, span.end)
             continue
@@ -75,13 +96,15 @@ def _page_blocks(text: str, page: Span, outline: list[tuple[int, str]], markdown
             yield Block(open_kind, open_span, tuple(title for _, title in outline if title))
             open_kind = None
         if kind == "heading":
-            level, title = _heading(text, span)
+            level, title = (level, text[span.start : span.end]) if level else _heading(text, span)
             outline[:] = [*(held for held in outline if held[0] < level), (level, title)]
         if kind != "blank":
             open_kind, open_span = kind, span
 
 
-def _lines(text: str, page: Span, markdown: bool) -> Iterator[tuple[Kind | Literal["blank"], Span]]:
+def _lines(
+    text: str, page: Span, markdown: bool, marked: Container[int] = ()
+) -> Iterator[tuple[Kind | Literal["blank"], Span]]:
     """Each line with what it is; spans leave out surrounding white space and list marks."""
     fence = ""
     for match in _LINE.finditer(text, page.start, page.end):
@@ -95,7 +118,7 @@ def _lines(text: str, page: Span, markdown: bool) -> Iterator[tuple[Kind | Liter
             yield "blank", Span(start, start)
         elif fence:
             yield "code", Span(start, end)
-        elif _WIKI_HEADING.match(line) or (markdown and _HEADING.match(line)):
+        elif start in marked or _WIKI_HEADING.match(line) or (markdown and _HEADING.match(line)):
             yield "heading", Span(start, end)
         elif item := _ITEM.match(line):
             yield "item", Span(match.start() + item.end(), end)
