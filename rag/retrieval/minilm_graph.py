@@ -72,7 +72,7 @@ def _norm(to: str, weights: Weights, name: str) -> Part:
 
 
 def _product(weights: Weights, int8: bool, to: str, names: Sequence[str], after: str = "") -> Part:
-    """What some dense layers side by side multiply by and add; `after` names the LayerNorm before them, if any."""
+    """What is multiplied and added by some dense layers side by side; `after` names the LayerNorm before them."""
     weight = np.concatenate([weights[f"{name}.weight"].T for name in names], axis=1)  # (inputs, outputs)
     bias = {f"{to}_bias": np.concatenate([weights[f"{name}.bias"] for name in names])}
     if not int8:

@@ -3,9 +3,10 @@
   const page = window.page;
   const { words, say, make, find, all, button, call, query, confirm, trying } = page;
   const unticked = new Set(JSON.parse(sessionStorage.getItem("unticked") ?? "[]"));
-  let files = { documents: [], failed: [], busy: false };
+  let files = { documents: [], failed: [], notes: [], busy: false };
   let known = new Set(); // the sources that were there before files were sent
   let drawn = "", drawnTalks = "";
+  let pace = {}; // what is being done, and when and where that was first seen
 
   // --- Documents ---
   const size = (bytes) => (bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
@@ -31,6 +32,8 @@
   const failure = ({ source, reason }) => make("li", { className: "failed" },
     make("div", {}, make("span", { className: "name" }, source), make("span", { className: "place" }, `${words.left_out}: ${reason}`)),
     button("delete", "delete", () => remove(source, source)));
+  const noted = ({ source, reason }) => make("li", { className: "noted" },
+    make("div", {}, make("span", { className: "name" }, source), make("span", { className: "place" }, reason)));
   const sources = () => {
     const ticked = files.documents.map((one) => one.source).filter((source) => !unticked.has(source));
     return ticked.length === files.documents.length ? null : ticked;
@@ -52,12 +55,12 @@
     });
   };
   const draw = () => {
-    const now = JSON.stringify([files.documents, files.failed, files.problem]);
+    const now = JSON.stringify([files.documents, files.failed, files.notes, files.problem]);
     if (now !== drawn) {
       if (drawn) page.greet(); // the first time, the page greets by itself
       drawn = now;
       const problem = files.problem ? [make("li", { className: "failed" }, make("span", { className: "place" }, files.problem))] : [];
-      find(".files .list").replaceChildren(...problem, ...files.failed.map(failure), ...files.documents.map(row));
+      find(".files .list").replaceChildren(...problem, ...files.failed.map(failure), ...files.documents.map(row), ...files.notes.map(noted));
       find(".files .all").hidden = files.documents.length < 2;
       find(".files .find").hidden = files.documents.length < 12;
       narrow();
@@ -73,11 +76,16 @@
     if (files.busy && !find(".coming .sent")) { // what another window sent, or was put into the folder
       find(".coming").append(make("li", { className: "sent", title: "" }, make("span", { className: "place" })));
     }
-    all(".coming .sent .place").forEach((line) => {
-      line.textContent = total && `${what}_of` in words ? say(`${what}_of`, { done, total }) : words.indexing;
-    });
+    const told = total && `${what}_of` in words ? say(`${what}_of`, { done, total }) + left(what, done, total) : words.indexing;
+    all(".coming .sent .place").forEach((line) => { line.textContent = told; });
     if (files.busy) setTimeout(listFiles, 500);
     else all(".coming .sent").forEach(arrived);
+  };
+  const left = (what, done, total) => { // how long the rest takes at this pace, once that can be said
+    if (pace.what !== what || done < pace.from) pace = { what, from: done, since: Date.now() };
+    const passed = (Date.now() - pace.since) / 1000, seconds = Math.round((passed / (done - pace.from)) * (total - done));
+    if (passed < 2 || !(seconds >= 2 && seconds < 1e6)) return "";
+    return seconds < 90 ? say("seconds_left", { count: seconds }) : say("minutes_left", { count: Math.round(seconds / 60) });
   };
   const arrived = (line) => { // it says for a moment what came of it
     const isNew = files.documents.some(({ source }) => !known.has(source) && source.startsWith(`uploads/${line.title}`));
