@@ -157,9 +157,7 @@ def test_a_follow_up_brings_the_conversation_as_plain_text(page: Page, rag: Scri
     expect(page.locator(".searched .query")).to_have_text("And their fur? (resolved)")
 
 
-def test_what_the_page_adds_and_what_got_no_answer_is_no_part_of_the_conversation(
-    page: Page, rag: ScriptedRag
-) -> None:
+def test_what_the_page_adds_and_what_got_no_answer_is_no_part_of_the_conversation(page: Page, rag: ScriptedRag) -> None:
     ask(page, "Is it down?")
     ask(page, "And their fur?")
     ask(page, "What do otters do?")
