@@ -127,8 +127,11 @@ class Conversations:
 
     def feedback(self) -> list[Feedback]:
         """What all users thought of answers, the newest first."""
-        rows = [(row, bool(row["liked"]), json.loads(row["settings"])) for row in self._run("feedback")]
-        return [Feedback(*row[:4], liked=liked, answer=_read(row), settings=given) for row, liked, given in rows]
+        return [
+            Feedback(at, user, question, reason, bool(liked), _read(row), json.loads(settings))
+            for row in self._run("feedback")
+            for at, user, question, reason, liked, settings in [row[:6]]
+        ]
 
     def _run(self, operation: str, user: str = "", conversation: str = "-", **values: Any) -> list[sqlite3.Row]:
         if not _ID.fullmatch(conversation):
