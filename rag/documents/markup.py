@@ -139,17 +139,17 @@ def _words(element: Any, flow: _Flow) -> str | None:
 
 def _is_layout(table: Any) -> bool:
     """Whether a table is there for its looks: it holds another, or, without header cells, headings or long texts."""
-    cells = list(table.iter("td", "th"))
+    cells = list(table.iter("td", "th", "caption"))
     if table.get("role") in ("presentation", "none") or next(islice(table.iter("table"), 1, None), None) is not None:
         return True
-    is_long = any(len("".join(cell.itertext())) > _MAX_CELL_CHARS for cell in cells)
-    has_heading = next(table.iter(*_HEADINGS), None) is not None
-    return (is_long or has_heading) and all(cell.tag == "td" for cell in cells)
+    sizes = [len("".join("".join(cell.itertext()).split())) for cell in (table, *cells)]
+    is_long = max(sizes[1:], default=0) > _MAX_CELL_CHARS or next(table.iter(*_HEADINGS), None) is not None
+    return sizes[0] != sum(sizes[1:]) or (is_long and table.find(".//th") is None)
 
 
 def _table(table: Any) -> Iterator[str]:
     """A table's lines; a cell that spans several rows or columns stands in each, or alone if it spans the table."""
-    trs = [tr for tr in table.iter("tr") if "".join(tr.itertext()).strip()]
+    trs = list(table.iter("tr"))
     grid: dict[tuple[int, int], str] = {}
     for at, tr in enumerate(trs):
         cells, column = list(tr.iterchildren("td", "th")), 0
@@ -163,7 +163,7 @@ def _table(table: Any) -> Iterator[str]:
     rows: list[list[str]] = [[] for _ in trs]
     for row, column in sorted(grid):
         rows[row] += [""] * (column - len(rows[row])) + [grid[row, column]]
-    heads = len(list(takewhile(_is_head, trs)))
+    heads = len(list(takewhile(_is_head, (tr for tr in trs if "".join(tr.itertext()).strip()))))
     for caption in table.iterchildren("caption"):
         yield from markdown(caption)
     yield from ("\n", *table_lines(rows, heads if heads or table.find(".//th") is not None else None))

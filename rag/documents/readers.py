@@ -24,8 +24,7 @@ _MAX_CONTROL_SHARE = 0.05  # above it a file is taken for binary; real texts wit
 _MAX_TITLE_CHARS = 200
 # Titles that programs give to what has none.
 _PLACEHOLDER = re.compile(
-    r"(?:microsoft )?(?:word|excel|powerpoint)?[ -]*(?:untitled|document|presentation|book|index|home|page)?[ -]*\d*",
-    re.IGNORECASE,
+    r"(?:(?:microsoft|word|excel|powerpoint|untitled|document|presentation|index|home|page)\b[ -]*)+\d*", re.IGNORECASE
 )
 
 

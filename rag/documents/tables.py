@@ -75,6 +75,8 @@ def _has_head(table: Sequence[Row]) -> bool:
     named = [name for name in head if name]
     if len(named) < 2 or len({*named}) < len(named) or max(map(len, named)) > _MAX_HEAD_CHARS or head[0][-1:] == ":":
         return False
+    if any(name in cells for name, cells in zip(head, columns, strict=True)):
+        return False
     numeric = [bool(cells) and sum(map(_is_datum, cells)) >= _MIN_NUMERIC * len(cells) for cells in columns]
     if any(map(_is_datum, named)):
         are_years = all(map(_YEAR.fullmatch, named[bool(head[0]) :])) and not _is_datum(head[0])

@@ -154,5 +154,5 @@ def _menus(body: Any) -> Iterator[Any]:
             linked, chars = sum(map(_size, links)), _size(element)
             if before is not None and before.tag in _LEADS:
                 spared.add(element)
-            elif chars < linked * 1.3 and linked < _MAX_MENU_ITEM * len(links) and 2 * chars < size:
+            elif chars <= linked + 4 * len(links) and linked < _MAX_MENU_ITEM * len(links) and 2 * chars < size:
                 yield element
