@@ -110,6 +110,7 @@ class _Sheet:
             raw = re.sub(r"[\ud800-\udfff]", "", raw)
         self.raw = raw
         self._numbers = [c_double() for _ in range(6)]
+        self._origin, self._sides = [*map(byref, self._numbers[:2])], [*map(byref, self._numbers[2:])]
         self._name, self._matrix = create_string_buffer(80), pypdfium2.raw.FS_MATRIX()
         self._place = pypdfium2.PdfPosConv(page, (0, 0, _FINE, _FINE, 0)).to_bitmap
         self._turn, (left, bottom, right, top) = page.get_rotation(), page.get_bbox()
@@ -128,23 +129,22 @@ class _Sheet:
         held: list[_Word] = []
         for word in words:
             if held and size and word[2] - held[-1][3] > WORD_GAP * size:
-                yield self._piece(held)
+                yield self._piece(held, self._size(held))
                 held = []
             held.append(word)
         if held:
-            yield self._piece(held)
+            yield self._piece(held, size if len(held) == len(words) else self._size(held))
 
-    def _piece(self, words: list[_Word]) -> Piece:
+    def _piece(self, words: list[_Word], size: float) -> Piece:
         first, last, longest = words[0], words[-1], max(words, key=lambda word: word[1] - word[0])
         bold = self._is_bold(first[0]) and self._is_bold(last[0])
-        return Piece(first[0], last[1], first[2], last[3], longest[4], self._size([longest]), bold)
+        return Piece(first[0], last[1], first[2], last[3], longest[4], size, bold)
 
     def _word(self, start: int, end: int) -> _Word:
-        x, y, *sides = self._numbers
-        self._pdfium.FPDFText_GetCharOrigin(self._text_page, self._at(start), byref(x), byref(y))
-        self._pdfium.FPDFText_GetCharBox(self._text_page, self._at(end - 1), *map(byref, sides))
-        left, right, bottom, top = (side.value for side in sides)
-        begin, base = self._shown(x.value, y.value)
+        self._pdfium.FPDFText_GetCharOrigin(self._text_page, self._at(start), *self._origin)
+        self._pdfium.FPDFText_GetCharBox(self._text_page, self._at(end - 1), *self._sides)
+        x, y, left, right, bottom, top = (number.value for number in self._numbers)
+        begin, base = self._shown(x, y)
         return start, end, begin, max(self._shown(left, bottom)[0], self._shown(right, top)[0]), base
 
     def _size(self, words: list[_Word]) -> float:

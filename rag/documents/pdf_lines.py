@@ -124,7 +124,7 @@ def written(page: Page, top: int = 0, bottom: int = 0) -> Text:
     lines = [
         Line(found, len(found) > 2 or (is_near and len(found) > 1)) for found, is_near in zip(cells, near, strict=True)
     ]
-    compounds = set(re.findall(r"\w+-\w+", page.raw))
+    compounds = set(re.findall(r"\b\w++-\w+", page.raw))
     pitch = _pitch(lines)
     text, length = Text([], []), 0
     for before, line in zip([None, *lines], lines, strict=False):

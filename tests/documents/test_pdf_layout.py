@@ -212,3 +212,20 @@ def test_pages_that_are_pictures_are_told_and_blank_ones_are_not() -> None:
     picture = ") Tj ET BI /W 1 /H 1 /CS /G /BPC 8 ID x EI BT ("
 
     assert read_pdf(make_pdf("Words.", picture, "", "More."), Limits()).unread == [2]
+
+
+def test_what_begins_within_a_table_is_headed_by_the_tables_header(tmp_path: Path) -> None:
+    rows = [
+        ("Dues of the harbour", "2018", "2019"),
+        *((f"Berth of the pier number {n}", f"{n},200", f"{n},300") for n in range(30)),
+    ]
+    words = [
+        (left, 700 - 14 * at, 10, cell)
+        for at, row in enumerate(rows)
+        for left, cell in zip((72, 300, 400), row, strict=True)
+    ]
+    (tmp_path / "town.pdf").write_bytes(make_pdf(page(*words)))
+    first, *others = split(read(tmp_path / "town.pdf", "town.pdf", Limits()))
+
+    assert first.text.startswith("Dues of the harbour | 2018 | 2019") and first.head == ""
+    assert {one.head for one in others} == {"Dues of the harbour | 2018 | 2019"}
