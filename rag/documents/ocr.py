@@ -1,7 +1,6 @@
 """The text of a scanned page, as Tesseract reads it, where it is installed: a program of its own."""
 
 import subprocess
-from functools import partial
 
 from rag.errors import UnreadableDocument, in_words
 
@@ -13,11 +12,12 @@ def recognised(picture: bytes, languages: str) -> str:
 
     :param languages: by Tesseract's names, such as eng or eng+chi_sim.
     """
-    run = partial(subprocess.run, input=picture, capture_output=True, check=True)
+    command = ["tesseract", "-", "-", "-l", languages]
     try:
-        return str(run(["tesseract", "-", "-", "-l", languages]).stdout.decode("utf-8", "replace")).strip("\n\f ")
+        done = subprocess.run(command, input=picture, capture_output=True, check=True)
     except FileNotFoundError as error:
         raise UnreadableDocument(in_words("no_tesseract")) from error
     except subprocess.CalledProcessError as error:
         why = " ".join(error.stderr.decode("utf-8", "replace").split())[:200]
         raise UnreadableDocument(in_words("ocr_failed", why=why)) from error
+    return done.stdout.decode("utf-8", "replace").strip("\n\f ")

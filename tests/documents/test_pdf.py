@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from shutil import which
 
 import pypdfium2
 import pytest
@@ -238,6 +239,9 @@ def _is_in(some: str, all_of_it: str) -> bool:
 # --- Scans --------------------------------------------------------------------------------------------------------
 
 
+needs_tesseract = pytest.mark.skipif(not which("tesseract"), reason="Tesseract is not installed")
+
+
 def scan(*pages: str) -> bytes:
     """A PDF whose pages are pictures of these texts; with "", of a page that has its text."""
     pictures = [Image.open(BytesIO(page_picture(make_pdf(text), 1, 1200))).convert("RGB") for text in pages]
@@ -265,6 +269,7 @@ def test_a_page_without_a_text_layer_is_told_of_and_a_blank_one_is_not(town: Rag
     assert "no text layer" in dict(report.failed)["scan.pdf"] and "RAG_OCR" in dict(report.failed)["scan.pdf"]
 
 
+@needs_tesseract
 def test_tesseract_reads_scans_where_it_is_asked_to(make_rag: MakeRag, corpus: Path) -> None:
     (corpus / "mixed.pdf").write_bytes(mixed())
     (corpus / "scan.pdf").write_bytes(scan(*LINES))
@@ -277,6 +282,7 @@ def test_tesseract_reads_scans_where_it_is_asked_to(make_rag: MakeRag, corpus: P
     assert rag.boxes("scan.pdf", cited.start, cited.end) == []
 
 
+@needs_tesseract
 def test_a_language_that_tesseract_lacks_is_named(make_rag: MakeRag, corpus: Path) -> None:
     (corpus / "scan.pdf").write_bytes(scan(*LINES))
 
