@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from rag import Settings
-from rag.documents.pdf import read_pdf
 from rag.documents.readers import read
 from rag.documents.types import Limits
 from rag.evaluation.datasets import Query, Region, load
@@ -96,13 +95,20 @@ def split(file: Path) -> Iterator[Chunk]:
 
     splitter = RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=200, add_start_index=True)
     pdf = file.suffix == ".pdf"
-    limits = Limits(file_mb=1000)
-    pages = read_pdf(file.read_bytes(), limits).pages if pdf else [read(file, file.name, limits).text]
+    pages = plain_pages(file) if pdf else [read(file, file.name, Limits(file_mb=1000)).text]
     for number, text in enumerate(pages, 1):
         for chunk in splitter.create_documents([text]):
             start = chunk.metadata["start_index"]
             region = Region(file.name, start, start + len(chunk.page_content))
             yield region, number if pdf else None, chunk.page_content
+
+
+def plain_pages(file: Path) -> list[str]:
+    """The text of a PDF's pages as the library gives it, which is what a tutorial takes."""
+    import pypdfium2
+
+    with pypdfium2.PdfDocument(file) as pdf:
+        return [page.get_textpage().get_text_range().replace("\r\n", "\n") for page in pdf]
 
 
 def nearest(chunks: list[Chunk], questions: list[str]) -> list[list[Chunk]]:
