@@ -17,7 +17,8 @@ from rag.documents.types import Box, Document
 from rag.errors import CorpusError, in_words
 from rag.retrieval.embedding import Embedder, local_embeddings
 from rag.retrieval.generation import Generation
-from rag.retrieval.ingest import Progress
+from rag.retrieval.ingest import noticed
+from rag.retrieval.intake import Progress
 from rag.retrieval.keeper import Keeper
 from rag.retrieval.types import DocumentInfo, IngestReport, Sources
 from rag.settings import Settings
@@ -61,6 +62,11 @@ class DocumentStore:
         """The files that the last ingest could not read, with the reason of each; never builds an index."""
         found = self._keeper.folder.open()
         return tuple(found.manifest.failed.items()) if found else ()
+
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """What the last ingest noticed about files that it read: those that are the same, pages without text."""
+        found = self._keeper.folder.open()
+        return tuple(noticed(found.documents, found.manifest.failed, found.manifest.files)) if found else ()
 
     def documents(self) -> list[DocumentInfo]:
         """What is in the index, by source."""

@@ -28,7 +28,8 @@ from rag.answering.types import (  # isort: skip
 from rag.document_store import DocumentStore, check_sources
 from rag.retrieval.embedding import CrossEncoderReranker
 from rag.retrieval.generation import Generation
-from rag.retrieval.ingest import Progress, matching
+from rag.retrieval.ingest import matching
+from rag.retrieval.intake import Progress
 from rag.retrieval.lexical import corrected
 from rag.retrieval.retriever import HybridRetriever, Why, trace
 from rag.retrieval.types import Hit, Sources

@@ -70,7 +70,18 @@ class Settings(BaseSettings):
     reranker: str | None = Field(
         default=None, description="a sentence-transformers CrossEncoder, name or folder, that orders the best 30 anew"
     )
+    max_files: int = Field(default=10_000, ge=1, description="files that come after so many are reported, not read")
+    max_passages: int = Field(default=200_000, ge=1, description="of all documents; a file beyond is reported")
     max_file_mb: int = Field(default=50, ge=1, description="larger files are reported, not read")
+    max_chars: int = Field(default=5_000_000, ge=1, description="longer texts are reported, not indexed")
+    max_pages: int = Field(default=2000, ge=1, description="longer PDFs are reported, not read")
+    max_zip_entries: int = Field(
+        default=2000, ge=1, description="files within one .docx, .pptx, .xlsx or .epub; with more it is reported"
+    )
+    max_zip_mb: int = Field(default=100, ge=1, description="of these, unpacked")
+    max_zip_ratio: int = Field(default=100, ge=1, description="of unpacked to packed, above 1 MB")
+    max_parse_s: int = Field(default=60, ge=1, description="seconds of computing that reading one file may take")
+    max_parse_mb: int = Field(default=1000, ge=200, description="memory that reading one file may take; not on macOS")
     max_question_chars: int = Field(default=4000, ge=1, description="longer questions are refused")
     passages: int = Field(default=8, ge=1, le=100, description="how many passages are considered for an answer")
 

@@ -18,6 +18,8 @@ from rag.errors import CorpusError, in_words
 log = logging.getLogger(__name__)
 
 _LEFT_OUT = (".", "~$")  # how hidden files, and those that an open office program leaves, begin
+_HIDDEN = ""  # the reason of these
+_OURS = {".starters.json", ".gitignore", ".gitkeep"}  # hidden files that are no surprise
 
 
 FileStamp = tuple[int, int]  # size and mtime in ns: what tells at a glance whether a file changed
@@ -40,13 +42,22 @@ class Corpus:
             raise CorpusError(f"There is no folder {self.path}. Create it and put documents in, or set RAG_CORPUS_DIR.")
         found = self.found()
         if not found:
-            raise CorpusError(f"There are no documents in {self.path}. Put .txt, .md or .pdf files in, then try again.")
+            known = ", ".join(SUFFIXES)
+            raise CorpusError(f"There are no documents in {self.path}. Put files in ({known}), then try again.")
         return found
 
     def found(self) -> dict[str, FileStamp]:
         """The same; nothing where there is no folder."""
         excluded = self.excluded()
-        return {s: (i.st_size, i.st_mtime_ns) for s, i in sorted(self._walk()) if s not in excluded}
+        seen = [(s, i) for s, i in self._walk() if not isinstance(i, str) and s not in excluded]
+        return {source: (info.st_size, info.st_mtime_ns) for source, info in sorted(seen)}
+
+    def left_out(self) -> list[tuple[str, str]]:
+        """What is no document though it is there, and why; hidden files are counted only."""
+        reasons = sorted((source, why) for source, why in self._walk() if isinstance(why, str))
+        hidden = [source for source, why in reasons if why == _HIDDEN and source not in _OURS]
+        told = [(ascii(source)[1:-1] if why == "not_utf8" else source, in_words(why)) for source, why in reasons if why]
+        return [*told, *([(hidden[0], in_words("hidden", count=len(hidden)))] if hidden else [])]
 
     def sources(self) -> set[str]:
         """The sources of `stamps`; none where there is no folder."""
@@ -100,16 +111,18 @@ class Corpus:
             beside.write_text(json.dumps(sorted(sources), indent=1) + "\n", "utf-8")
             beside.replace(self._list)
 
-    def _walk(self) -> Iterator[tuple[str, os.stat_result]]:
-        """Sources and what the system tells of them; without a Path for each, as this is done before each answer."""
+    def _walk(self) -> Iterator[tuple[str, os.stat_result | str]]:
+        """Sources and what the system tells of them, or the name of the reason why one is left out.
+
+        Without a Path for each, as this is done before each answer.
+        """
         root, folders = self.path.resolve(), [(str(self.path), "")]
         while folders:
             folder, below = folders.pop()
             with suppress(OSError), os.scandir(folder) as entries:
                 for entry in entries:
                     if not entry.is_dir(follow_symlinks=False):
-                        if info := _counted(entry, root):
-                            yield f"{below}{entry.name}", info
+                        yield f"{below}{entry.name}", _counted(entry, root)
                     elif not entry.name.startswith(".") and Path(entry.path).resolve() not in self._apart:
                         folders.append((entry.path, f"{below}{entry.name}/"))
 
@@ -133,28 +146,30 @@ class Corpus:
         return target.relative_to(self.path).as_posix()
 
 
-def _counted(entry: os.DirEntry[str], root: Path) -> os.stat_result | None:
-    """What the system tells of a file; None where it does not count as a document."""
+def _counted(entry: os.DirEntry[str], root: Path) -> os.stat_result | str:
+    """What the system tells of a file; the name of a reason where it does not count as a document."""
     if entry.name.startswith(_LEFT_OUT):
-        return None
+        return _HIDDEN
     if entry.path.encode(errors="ignore").decode() != entry.path:
-        log.warning("%a is left out: its name is not UTF-8. Rename it.", entry.path)
-        return None
+        return "not_utf8"
     try:
         info = entry.stat()
         outside = entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root)
     except OSError:  # a link in a circle or to nowhere, or a file that has just gone
-        return None
-    return info if stat.S_ISREG(info.st_mode) and not outside else None
+        return "leads_out"
+    return "leads_out" if outside else info if stat.S_ISREG(info.st_mode) else "not_regular"
 
 
 def _files(path: Path) -> Iterator[tuple[Path, Path]]:
     """A file, or each file below a folder, with the name that it gets below the corpus."""
-    if path.is_file():
+    if not path.is_dir():
+        if not path.is_file():
+            raise CorpusError(f"{path}: {in_words('not_regular')}. Nothing was copied.")
         yield path, Path(path.name.lstrip("".join(_LEFT_OUT)) or "unnamed")  # it was asked for: hide it no more
         return
-    for file in sorted(path.rglob("*")):
-        below = file.relative_to(path)
-        known = file.suffix.lower() in SUFFIXES
-        if known and file.is_file() and not any(part.startswith(_LEFT_OUT) for part in below.parts):
-            yield file, Path(path.resolve().name) / below
+    inside = Corpus(path, path / ".none")  # nothing is excluded there
+    for source, why in inside.left_out():
+        log.warning("%s/%s: %s", path, source, why)
+    for source in inside.found():
+        if source.lower().endswith(SUFFIXES):
+            yield path / source, Path(path.resolve().name) / source

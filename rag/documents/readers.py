@@ -1,6 +1,8 @@
 """From a file to a Document: one reader for each format, chosen by the file's suffix."""
 
+import os
 import re
+import stat
 from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
@@ -24,6 +26,8 @@ def read(path: Path, source: str, limits: Limits) -> Document:
         known = ", ".join(SUFFIXES)
         raise UnsupportedFormat(f"{path.suffix or 'a file without suffix'} is not a known format; known are {known}")
     document = reader(source, _bytes_of(path, limits.file_mb * 1_000_000), limits)
+    if len(document.text) > limits.chars:
+        raise UnreadableDocument(in_words("too_long", chars=len(document.text), limit=limits.chars))
     if not _INVISIBLE.sub("", document.text):
         raise EmptyDocument("there is no text in it")
     return document
@@ -55,10 +59,13 @@ def _decoded(data: bytes) -> str:
 
 def _bytes_of(path: Path, max_bytes: int) -> bytes:
     try:
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise UnreadableDocument(in_words("too_large", size=size / 1e6, limit=max_bytes / 1e6))
-        return path.read_bytes()
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # a pipe must not make us wait
+            info = os.fstat(file.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise UnreadableDocument("it is no regular file")
+            if info.st_size > max_bytes:
+                raise UnreadableDocument(in_words("too_large", size=info.st_size / 1e6, limit=max_bytes / 1e6))
+            return file.read(max_bytes)
     except OSError as error:
         raise UnreadableDocument(f"it cannot be opened: {error.strerror or error}") from error
 
@@ -83,3 +90,4 @@ def _read_pdf(source: str, data: bytes, limits: Limits) -> Document:
 
 _READERS = {".md": _read_markdown, ".markdown": _read_markdown, ".pdf": _read_pdf, ".txt": _read_text}
 SUFFIXES = tuple(_READERS)
+IN_PROCESS = (".md", ".markdown", ".txt")  # plain text needs no parser that could break down

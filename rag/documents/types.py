@@ -4,7 +4,7 @@ import hashlib
 from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 def text_digest(text: str) -> str:
@@ -21,8 +21,10 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a file may cost; one that costs more is reported, not read."""
+    """What files may cost; one that costs more is reported, not read."""
 
+    files: int = 10_000  # in the corpus
+    passages: int = 200_000  # of all documents
     file_mb: int = 50
     chars: int = 5_000_000  # of its text
     pages: int = 2000
@@ -42,6 +44,13 @@ class Document:
     text: str
     page_starts: tuple[int, ...] = ()  # where each page begins in text; empty when there are no pages
     headings: tuple[tuple[int, int], ...] = ()  # of a PDF: where each heading's line begins, and its level from 1
+    note: str = ""  # what was noticed about the file, for the report
+
+    @staticmethod
+    def of(row: dict[str, Any]) -> "Document":
+        """A document from its fields as JSON has them."""
+        headings = tuple((start, level) for start, level in row["headings"])
+        return Document(**{**row, "page_starts": tuple(row["page_starts"]), "headings": headings})
 
     def page_at(self, offset: int) -> int | None:
         """The page, counted from 1, that holds this offset; None when there are no pages."""

@@ -14,7 +14,7 @@ from rag.engine import Rag
 from rag.evaluation import metrics
 from rag.evaluation.datasets import Query, Region, load
 from rag.evaluation.metrics import Values
-from rag.retrieval.ingest import Progress
+from rag.retrieval.intake import Progress
 from rag.retrieval.types import Hit
 from rag.settings import Settings
 

@@ -21,7 +21,7 @@ from rag.settings import Settings
 _BUNDLED_NAMES = {BUNDLED_MODEL, f"sentence-transformers/{BUNDLED_MODEL}"}
 PROBE = "The quick brown fox jumps over the lazy dog."
 _REMEMBERED = 20_000  # vectors of single sentences: 30 MB
-_BATCH = 128  # texts embedded at a time: what a kill can lose
+BATCH = 128  # texts embedded at a time: what a kill can lose
 RERANKED = 30  # hits that are looked at again
 
 
@@ -189,7 +189,7 @@ def _name(precision: Precision) -> str:
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
-    return (list(texts[at : at + _BATCH]) for at in range(0, len(texts), _BATCH))
+    return (list(texts[at : at + BATCH]) for at in range(0, len(texts), BATCH))
 
 
 class CrossEncoderReranker:

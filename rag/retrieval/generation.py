@@ -61,6 +61,7 @@ class Manifest:
     passages: int
     probe: Sequence[float] = ()  # the vector of one fixed sentence, of a model that is not ours
     churn: int = 0  # passages that came or went since Chroma's graph was built
+    limits: Mapping[str, int] | None = None  # that files were read with
     digests: Mapping[str, str] | None = None  # of each file below the folder
     format: int = FORMAT
 
@@ -97,7 +98,7 @@ class Generation:
     def documents(self) -> dict[str, Document]:
         """The documents by source."""
         rows = _read_lines(self.path / "documents.jsonl")
-        return {row["source"]: _document(row) for row in rows}
+        return {row["source"]: Document.of(row) for row in rows}
 
     @cached_property
     def passages(self) -> list[Passage]:
@@ -205,11 +206,6 @@ class NewGeneration:
             return 0
         chroma.update(known.path / "chroma", path, gone, come, vectors[[new[id] for id in come]])
         return churn
-
-
-def _document(row: Row) -> Document:
-    headings = tuple((start, level) for start, level in row.pop("headings"))
-    return Document(page_starts=tuple(row.pop("page_starts")), headings=headings, **row)
 
 
 def _sharing(passages: Sequence[Passage]) -> dict[str, list[int]]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 
 from rag.documents.corpus import Corpus, FileStamp
@@ -17,7 +18,8 @@ from rag.errors import CorpusError, EmbedderMismatch, IndexBusy, IndexMissing, S
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.generation import Generation
 from rag.retrieval.index import IndexFolder
-from rag.retrieval.ingest import WAIT_S, Ingestion, Progress, file_digests, matching, same_files, same_make
+from rag.retrieval.ingest import WAIT_S, Ingestion, file_digests, matching, same_files, same_make
+from rag.retrieval.intake import Progress
 from rag.retrieval.types import IngestReport
 from rag.settings import Settings
 
@@ -34,7 +36,8 @@ class Keeper:
         self.doing: tuple[str, int, int] | None = None  # what an ingest does now, how much is done, of how much
         self._embedder = embedder
         self._auto_ingest = settings.auto_ingest
-        self._ingestion = Ingestion(self.corpus, self.folder, embedder, Limits(settings.max_file_mb), self._tell)
+        limits = Limits(**{one.name: getattr(settings, f"max_{one.name}") for one in fields(Limits)})
+        self._ingestion = Ingestion(self.corpus, self.folder, embedder, limits, self._tell)
         self._progress = progress
         self._lock = threading.RLock()
         self._copying = threading.Lock()  # two files of one name must not take it both

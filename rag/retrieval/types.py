@@ -71,6 +71,7 @@ class IngestReport:
     unchanged: tuple[str, ...]
     removed: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]  # (source, reason)
+    notes: tuple[tuple[str, str], ...] = ()  # (source, what was noticed): left out, the same file twice, no text layer
     passages: int = 0  # in the index now
     embedded: int = 0  # of these, computed anew; the others' vectors were known
     seconds: float = 0.0

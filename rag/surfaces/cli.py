@@ -78,8 +78,8 @@ def ingest(rag: "Rag", paths: Paths = None, rebuild: Rebuild = False, as_json: J
     """Bring the index in step with the corpus folder."""
     report = rag.ingest(paths or (), rebuild=rebuild)
     put(asdict(report) if as_json else terminal.summary(report))
-    for source, reason in report.failed:
-        note(f"{source}: {reason}")
+    for source, reason in (*report.failed, *report.notes):
+        note(" ".join(f"{source}: {reason}".split()))
 
 
 @command

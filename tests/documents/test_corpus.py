@@ -69,6 +69,26 @@ def test_what_is_no_regular_file_is_left_out(town: Corpus, corpus: Path) -> None
     assert "pipe.txt" not in town.stamps()
 
 
+def test_what_is_left_out_is_told_with_its_reason(town: Corpus, corpus: Path, outside: Path) -> None:
+    os.mkfifo(corpus / "pipe.txt")
+    (corpus / "deep" / "link.txt").symlink_to(outside)
+    (corpus / "null.txt").symlink_to("/dev/zero")
+    Path(os.fsdecode(os.fsencode(corpus) + b"/caf\xe9.txt")).write_text("old name")
+    for name in (".hidden.md", "~$bakery.docx", ".~lock.bakery.odt#", ".starters.json"):
+        (corpus / name).write_text("no document")
+
+    told = dict(town.left_out())
+
+    assert {source: why.split(",")[0].split(";")[0] for source, why in told.items()} == {
+        "pipe.txt": "it is a pipe",
+        "deep/link.txt": "it is a link that leads out of the folder",
+        "null.txt": "it is a link that leads out of the folder",
+        "caf\\udce9.txt": "its name is not UTF-8",
+        ".hidden.md": "hidden files",
+    }
+    assert told[".hidden.md"].endswith("3 here")
+
+
 def test_a_corpus_reached_through_a_link_is_read(corpus: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "way").symlink_to(corpus)
 
@@ -154,6 +174,26 @@ def test_a_folder_comes_in_whole_under_its_own_name(town: Corpus, corpus: Path, 
 
     assert town.copy_in([outside / "a"]) == ["a/b/one.txt", "a/two.md"]
     assert not (corpus / "a" / ".git").exists()
+
+
+def test_of_a_folder_nothing_comes_in_that_lies_outside_of_it(
+    town: Corpus, outside: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (outside / "secret.txt").write_text("not yours")
+    (outside / "a").mkdir()
+    (outside / "a" / "one.txt").write_text("1")
+    (outside / "a" / "link.txt").symlink_to(outside / "secret.txt")
+    os.mkfifo(outside / "a" / "pipe.txt")
+
+    assert town.copy_in([outside / "a"]) == ["a/one.txt"]
+    assert "link.txt: it is a link" in caplog.text and "pipe.txt: it is a pipe" in caplog.text
+
+
+def test_a_pipe_cannot_be_copied_in(town: Corpus, outside: Path) -> None:
+    os.mkfifo(outside / "pipe.txt")
+
+    with pytest.raises(CorpusError, match=r"pipe\.txt.*Nothing was copied"):
+        town.copy_in([outside / "pipe.txt"])
 
 
 def test_what_lies_in_the_corpus_is_not_copied(town: Corpus, corpus: Path, tmp_path: Path) -> None:

@@ -12,12 +12,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rag import EmbedderMismatch, ModelError, StoreError
+from rag.documents.parser import Parser
+from rag.documents.types import Document
 from rag.errors import CorpusError, IndexBusy
 from rag.retrieval.index import IndexFolder
 from tests.conftest import ROOT, MakeRag
@@ -175,15 +178,39 @@ def test_a_rebuild_reads_all_anew_and_embeds_nothing_twice(make_rag: MakeRag, in
     assert (report.embedded, report.unchanged) == (0, ALL)
 
 
-def test_the_same_text_twice_is_two_documents_embedded_once(make_rag: MakeRag, corpus: Path) -> None:
+def test_texts_that_read_the_same_are_two_documents_embedded_once(make_rag: MakeRag, corpus: Path) -> None:
     rag = make_rag()
     rag.ingest()
-    shutil.copy(corpus / "harbour.md", corpus / "harbour copy.md")
+    (corpus / "harbour copy.md").write_bytes((corpus / "harbour.md").read_bytes().replace(b"\n", b"\r\n"))
 
     report = rag.ingest()
 
     assert (report.added, report.embedded) == (("harbour copy.md",), 0)
     assert {hit.source for hit in rag.search("berths", k=2)} == {"harbour.md", "harbour copy.md"}
+
+
+@pytest.mark.parametrize("copy", ["a copy.md", "z copy.md"])
+def test_the_same_file_twice_is_one_document_with_a_note(make_rag: MakeRag, corpus: Path, copy: str) -> None:
+    rag = make_rag()
+    rag.ingest()
+    shutil.copy(corpus / "harbour.md", corpus / copy)
+
+    report = rag.ingest()
+
+    assert (report.added, report.removed, report.failed) == ((), (), ())
+    assert report.notes == rag.notes() == ((copy, "it is the same file as harbour.md; the two are one document"),)
+    assert [one.source for one in rag.documents()] == list(ALL)
+
+
+def test_of_two_files_that_are_the_same_the_other_stays_when_one_goes(make_rag: MakeRag, corpus: Path) -> None:
+    rag = make_rag()
+    shutil.copy(corpus / "harbour.md", corpus / "z copy.md")
+    rag.ingest()
+
+    rag.delete("harbour.md")
+
+    assert "z copy.md" in [one.source for one in rag.documents()] and rag.notes() == ()
+    assert rag.search("berths", k=1)[0].source == "z copy.md"
 
 
 def test_files_from_outside_are_copied_in_and_indexed(make_rag: MakeRag, tmp_path: Path) -> None:
@@ -204,6 +231,25 @@ def test_progress_is_told(make_rag: MakeRag) -> None:
         "writing",
     ]
     assert all(0 <= done <= total for _, done, total in told)
+
+
+def test_texts_are_embedded_while_a_file_is_being_read(
+    make_rag: MakeRag, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (corpus / "a.txt").write_text("\n\n".join(f"Berth {number} is {'long ' * 120}." for number in range(300)))
+    embeddings, read = HashingEmbeddings(), Parser.read
+
+    def slow(parser: Parser, path: Path, source: str) -> Document:
+        for _ in range(600 if source == "harbour.md" else 0):
+            if embeddings.calls:
+                break
+            time.sleep(0.05)
+        return replace(read(parser, path, source), note="" if embeddings.calls else "waited in vain")
+
+    monkeypatch.setattr(Parser, "read", slow)
+    rag = make_rag(embeddings=embeddings)
+
+    assert dict(rag.ingest().notes).get("harbour.md") is None
 
 
 # --- Files that fail ----------------------------------------------------------------------------------------------
@@ -585,7 +631,46 @@ def test_a_writer_that_waited_does_not_bring_back_what_was_taken_out_meanwhile(
     assert "bakery.txt" not in {document.source for document in make_rag(auto_ingest=False).documents()}
 
 
-def test_a_file_that_failed_is_read_again_by_each_ingest(make_rag: MakeRag, corpus: Path) -> None:
+def test_a_file_that_failed_is_not_read_again_before_it_or_a_limit_changes(
+    make_rag: MakeRag, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (corpus / "blank.txt").write_text(" ")
+    make_rag().ingest()
+    seen: list[str] = []
+    read = Parser.read
+    monkeypatch.setattr(Parser, "read", lambda *given: seen.append(given[2]) or read(*given))
+
+    assert dict(make_rag().ingest().failed).keys() == {"blank.txt"} and seen == []
+    assert dict(make_rag().ingest(rebuild=True).failed).keys() == {"blank.txt"} and "blank.txt" in seen
+    (corpus / "blank.txt").write_text("A line.")
+    assert make_rag().ingest().added == ("blank.txt",)
+
+
+def test_files_beyond_the_limits_of_the_corpus_are_reported_until_there_is_room(
+    make_rag: MakeRag, corpus: Path
+) -> None:
+    few = make_rag(max_files=2).ingest()
+    assert few.added == ALL[:2] and "RAG_MAX_FILES" in dict(few.failed)["harbour.md"]
+    assert make_rag(max_files=3).ingest().added == ("harbour.md",)
+
+    (corpus / "long.txt").write_text("\n\n".join(f"Berth {number} is {'long ' * 120}." for number in range(30)))
+    few = make_rag(max_files=3, max_passages=20).ingest()
+    assert few.unchanged == ALL and "RAG_MAX_FILES" in dict(few.failed)["long.txt"]
+    few = make_rag(max_passages=20).ingest()
+    assert few.unchanged == ALL and "RAG_MAX_PASSAGES" in dict(few.failed)["long.txt"]
+    (corpus / "harbour.md").write_text("Closed.")
+    assert make_rag(max_passages=40).ingest().added == ("long.txt",)
+
+
+def test_a_text_above_the_limit_of_characters_fails(make_rag: MakeRag, corpus: Path) -> None:
+    (corpus / "long.txt").write_text("word " * 300)
+
+    [(source, reason)] = make_rag(max_chars=1000).ingest().failed
+
+    assert source == "long.txt" and "1,500 characters" in reason and "RAG_MAX_CHARS" in reason
+
+
+def test_a_file_that_failed_is_read_again_when_a_limit_changes(make_rag: MakeRag, corpus: Path) -> None:
     (corpus / "large.txt").write_text("The zeppelin has 14 berths. " * 50_000)
     assert make_rag(max_file_mb=1).ingest().failed[0][0] == "large.txt"
 

@@ -92,8 +92,9 @@ class Shelf:
             documents, problem = [asdict(one) for one in self._rag.documents()], self._problem
         except RagError as error:  # where nothing is there to read, the page has words of its own
             documents, problem = [], "" if isinstance(error, CorpusError) else str(error)
-        failed = [{"source": source, "reason": reason} for source, reason in self._rag.failed()]
-        return {"documents": documents, "failed": failed, "problem": problem}
+        told = {"failed": self._rag.failed(), "notes": self._rag.notes()}
+        listed = {name: [{"source": source, "reason": why} for source, why in rows] for name, rows in told.items()}
+        return {"documents": documents, **listed, "problem": problem}
 
     async def receive(self, request: Request, name: str) -> dict[str, str]:
         """Take one file in, as the body of the request; `ingest` makes it a document."""

@@ -3,7 +3,7 @@
   const page = window.page;
   const { words, say, make, find, all, button, call, query, confirm, trying } = page;
   const unticked = new Set(JSON.parse(sessionStorage.getItem("unticked") ?? "[]"));
-  let files = { documents: [], failed: [], busy: false };
+  let files = { documents: [], failed: [], notes: [], busy: false };
   let known = new Set(); // the sources that were there before files were sent
   let drawn = "", drawnTalks = "";
 
@@ -31,6 +31,8 @@
   const failure = ({ source, reason }) => make("li", { className: "failed" },
     make("div", {}, make("span", { className: "name" }, source), make("span", { className: "place" }, `${words.left_out}: ${reason}`)),
     button("delete", "delete", () => remove(source, source)));
+  const noted = ({ source, reason }) => make("li", { className: "noted" },
+    make("div", {}, make("span", { className: "name" }, source), make("span", { className: "place" }, reason)));
   const sources = () => {
     const ticked = files.documents.map((one) => one.source).filter((source) => !unticked.has(source));
     return ticked.length === files.documents.length ? null : ticked;
@@ -52,12 +54,12 @@
     });
   };
   const draw = () => {
-    const now = JSON.stringify([files.documents, files.failed, files.problem]);
+    const now = JSON.stringify([files.documents, files.failed, files.notes, files.problem]);
     if (now !== drawn) {
       if (drawn) page.greet(); // the first time, the page greets by itself
       drawn = now;
       const problem = files.problem ? [make("li", { className: "failed" }, make("span", { className: "place" }, files.problem))] : [];
-      find(".files .list").replaceChildren(...problem, ...files.failed.map(failure), ...files.documents.map(row));
+      find(".files .list").replaceChildren(...problem, ...files.failed.map(failure), ...files.documents.map(row), ...files.notes.map(noted));
       find(".files .all").hidden = files.documents.length < 2;
       find(".files .find").hidden = files.documents.length < 12;
       narrow();
