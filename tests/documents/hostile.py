@@ -49,6 +49,27 @@ class Hostile:
         return Path(self.name).suffix
 
 
+# --- Good ones, to stand among them -------------------------------------------------------------------------------
+
+GOOD: dict[str, Callable[[str], bytes]] = {
+    ".txt": str.encode,
+    ".md": lambda fact: f"# Towers\n\n{fact}\n".encode(),
+    ".html": lambda fact: made.chapter("Towers", fact).replace(XML, "<!DOCTYPE html>").encode(),
+    ".pdf": lambda fact: made.one_page(shown(fact)),
+    ".docx": made.docx,
+    ".pptx": lambda fact: made.pptx("Towers", fact),
+    ".xlsx": lambda fact: made.xlsx(["Number", "What is known"], ["1", fact]),
+    ".csv": lambda fact: f"Number,What is known\n1,{fact}\n".encode(),
+    ".epub": lambda fact: made.epub("Towers", fact),
+}
+"""By suffix, how a file is made that holds this sentence."""
+
+
+def tower(number: int) -> str:
+    """A fact that only one document holds."""
+    return f"The tower number {number} of Kelm was built in {1000 + number} by master Ulmer{number}."
+
+
 # --- Containers: DOCX, PPTX, XLSX, EPUB ---------------------------------------------------------------------------
 
 _SUFFIXES = (".docx", ".pptx", ".xlsx", ".epub")
@@ -289,11 +310,6 @@ ODD_NAMES = (
 """Names of good text files, below the corpus; each is read, and found by what it says."""
 
 
-def tower(number: int) -> str:
-    """A fact that only one document holds."""
-    return f"The tower number {number} of Kelm was built in {1000 + number} by master Ulmer{number}."
-
-
 def oddities(corpus: Path, outside: Path) -> tuple[list[str], list[str]]:
     """Put what is odd into a corpus: the sources that are to be read, and the names that are to be left out.
 
@@ -314,7 +330,7 @@ def oddities(corpus: Path, outside: Path) -> tuple[list[str], list[str]]:
     }
     for name, target in links.items():
         (corpus / name).symlink_to(target)
-    for name in (".hidden.txt", "~$office.docx", ".~lock.sheet.xlsx#", ".git/config.txt", "~WRL0001.tmp"):
+    for name in (".hidden.txt", "~$office.docx", ".~lock.sheet.xlsx#", ".git/config.txt"):
         (corpus / name).parent.mkdir(exist_ok=True)
         (corpus / name).write_text("CANARY: this is no document.", "utf-8")
     os.mkfifo(corpus / "pipe.txt")
