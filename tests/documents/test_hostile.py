@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from rag.documents.corpus import Corpus
 from rag.documents.parser import Parser
-from rag.documents.readers import IN_PROCESS, clean
+from rag.documents.readers import clean
 from rag.documents.splitting import MAX_PASSAGE_WEIGHT, split
 from rag.documents.types import Document, Limits
 from rag.errors import CorpusError
@@ -234,7 +234,7 @@ def test_a_file_that_may_not_be_read_is_refused_and_the_next_one_is_read(parser:
 
 # --- Good files, spoilt -------------------------------------------------------------------------------------------
 
-_EXAMPLES = int(os.environ.get("SPOILT_FILES", "40"))  # of each format
+_EXAMPLES = int(os.environ.get("SPOILT_FILES", "100"))  # of each format
 _QUICK = replace(LIMITS, parse_s=20, parse_mb=600)
 _MORE_MB = 400  # that the process which asks may grow by, over all of them
 
@@ -316,4 +316,3 @@ def test_a_spoilt_file_is_read_or_refused_and_nothing_else_happens(
 
     assert isinstance(sound, Document) and "tower number 1" in sound.text
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < _MORE_MB
-    assert suffix in IN_PROCESS or resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024 < _QUICK.parse_mb
