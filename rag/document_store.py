@@ -140,7 +140,8 @@ class DocumentStore:
         """A document that has pages, and its file's bytes, if they are the indexed ones."""
         generation = self._keeper.ready()
         check_sources(generation, [source])
-        if not (document := generation.documents[source]).page_starts:
+        document = generation.documents[source]
+        if not source.lower().endswith(".pdf"):
             raise ValueError(f"{source} has no pages that could be shown; only a PDF has")
         with suppress(OSError):
             data = (self._keeper.corpus.path / source).read_bytes()

@@ -64,7 +64,8 @@ def _packed(text: str, sentences: list[Span]) -> Iterator[list[Span]]:
     weight = 0
     for span in sentences:
         added = _weight(text[span.start : span.end])
-        if held and weight + added > MAX_PASSAGE_WEIGHT:
+        is_far = held and span.start - held[-1].end > MAX_PASSAGE_WEIGHT  # a desert of white space or marks
+        if held and (is_far or weight + added > MAX_PASSAGE_WEIGHT):
             yield held
             held, weight = [], 0
         held.append(span)

@@ -8,6 +8,7 @@ Knows files and offsets; knows nothing of the index or of metrics.
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -137,6 +138,7 @@ def _own_documents(path: Path, place: Path) -> _Documents:
     documents = _Documents(place / "corpus", {}, {})
     documents.folder.mkdir()
     taken: set[str] = set()
+    times: Counter[str] = Counter()
     for number, row in _rows(path / "corpus.jsonl"):
         with _at(path / "corpus.jsonl", number):
             id, head = str(row["id"]), f"{row['title']}\n\n" if row.get("title") else ""
@@ -145,7 +147,9 @@ def _own_documents(path: Path, place: Path) -> _Documents:
         name += f"-{number}" if name.lower() in taken else ""
         taken.add(name.lower())
         documents.sources[id], documents.rows[id] = f"{name}.txt", (text, len(head))
-        (documents.folder / f"{name}.txt").write_bytes(text.encode("utf-8", "replace"))
+        ending = "\n" * times[text]  # each row counts, and files that are the same would be one document
+        (documents.folder / f"{name}.txt").write_bytes((text + ending).encode("utf-8", "replace"))
+        times[text] += 1
     return documents
 
 

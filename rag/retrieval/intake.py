@@ -3,13 +3,14 @@
 What did not change is taken over from the generation in use.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TypeVar
 
 import numpy as np
@@ -30,6 +31,7 @@ Files = Mapping[str, tuple[int, int, str]]  # source to size, mtime in ns, SHA-2
 T = TypeVar("T")
 
 _SPARE = 3  # vectors kept per vector in use, for what was renamed, or comes back
+_AHEAD = 4  # files that are read before the first of them is split: texts are large
 _ABOUT_ALL = ("RAG_MAX_FILES", "RAG_MAX_PASSAGES")  # a reason that names these depends on the other files too
 
 
@@ -52,9 +54,13 @@ def take_in(
         reader = ending.enter_context(ThreadPoolExecutor(1))
         parser = ending.enter_context(Parser(limits))
         ending.callback(partial(reader.shutdown, wait=False, cancel_futures=True))
-        coming = {source: reader.submit(parser.read, corpus.path / source, source) for source in new}
-        for done, (source, future) in enumerate(coming.items()):
-            progress("reading", done, len(coming))
+        to_read = iter(new)
+        coming: deque[tuple[str, Future[Document]]] = deque()
+        for done in range(len(new)):
+            progress("reading", done, len(new))
+            for source in islice(to_read, _AHEAD - len(coming)):
+                coming.append((source, reader.submit(parser.read, corpus.path / source, source)))
+            source, future = coming.popleft()
             try:
                 document = _awaited(future, rows)
                 passages = split(document)
@@ -79,10 +85,11 @@ def _taken_over(files: Files, known: Generation | None, limits: Limits) -> tuple
         passages.setdefault(passage.source, []).append(passage)
     for source in sorted(list(files)[: limits.files], key=lambda source: source not in before):
         digest = files[source][2]
+        content = digest, PurePath(source).suffix.lower()  # another format may read it otherwise, or not at all
         is_same = known is not None and source in known.manifest.files and known.manifest.files[source][2] == digest
-        if digest and digest in seen:
+        if digest and content in seen:
             continue
-        seen.add(digest)
+        seen.add(content)
         if is_same and source in before:
             intake.documents[source], intake.passages[source] = before[source], passages.get(source, [])
         elif known and is_same and digest and _still_fails(source, known, limits):

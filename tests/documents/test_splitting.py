@@ -191,3 +191,10 @@ def test_ids_tell_documents_apart(source: str, title: str) -> None:
 @pytest.mark.parametrize("text", ["---", "***\n\n===", "```\n```"])
 def test_a_document_of_marks_alone_has_no_passage(text: str) -> None:
     assert split(_document(text)) == []
+
+
+@pytest.mark.parametrize("gap", [" " * 5000, "\n" * 5000, "---\n" * 2000], ids=["spaces", "lines", "rules"])
+def test_what_lies_far_apart_is_no_passage(gap: str) -> None:
+    document = Document("a.txt", "a", f"The first sentence.\n{gap}\nThe last sentence.")
+
+    assert [passage.text for passage in split(document)] == ["The first sentence.", "The last sentence."]

@@ -202,6 +202,13 @@ def test_the_same_file_twice_is_one_document_with_a_note(make_rag: MakeRag, corp
     assert [one.source for one in rag.documents()] == list(ALL)
 
 
+def test_the_same_bytes_under_a_name_that_cannot_be_read_hide_no_document(make_rag: MakeRag, corpus: Path) -> None:
+    shutil.copy(corpus / "bakery.txt", corpus / "a.bak")
+    report = make_rag().ingest()
+
+    assert "bakery.txt" in report.added and dict(report.failed).keys() == {"a.bak"} and report.notes == ()
+
+
 def test_of_two_files_that_are_the_same_the_other_stays_when_one_goes(make_rag: MakeRag, corpus: Path) -> None:
     rag = make_rag()
     shutil.copy(corpus / "harbour.md", corpus / "z copy.md")

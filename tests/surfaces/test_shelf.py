@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from rag import Rag
 from rag.conversations import Conversations
-from tests.conftest import MakeRag
+from tests.conftest import BAKERY, MakeRag
 from tests.surfaces.page_fixtures import Line, ScriptedRag, held, served
 from tests.surfaces.test_page import ask, finished, opened, said
 
@@ -103,6 +103,15 @@ def test_a_file_that_cannot_be_read_is_listed_with_its_reason_and_spoils_nothing
     failed.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(failed).to_have_count(0)
+
+
+def test_a_file_that_is_there_already_is_one_document_and_a_note_says_so(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "copy.txt").write_text(BAKERY, "utf-8")
+    page.locator(".files .pick").set_input_files([tmp_path / "copy.txt"])
+    note = page.locator(".files .list .noted")
+    expect(note).to_contain_text("uploads/copy.txt", timeout=SLEEP)
+    expect(note).to_contain_text("it is the same file as bakery.txt")
+    expect(page.locator(".files .list li:not(.noted)")).to_have_count(3)
 
 
 def test_a_file_dropped_on_the_chat_can_be_asked_at_once(page: Page) -> None:

@@ -6,6 +6,7 @@
   let files = { documents: [], failed: [], notes: [], busy: false };
   let known = new Set(); // the sources that were there before files were sent
   let drawn = "", drawnTalks = "";
+  let pace = {}; // what is being done, and when and where that was first seen
 
   // --- Documents ---
   const size = (bytes) => (bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
@@ -75,11 +76,16 @@
     if (files.busy && !find(".coming .sent")) { // what another window sent, or was put into the folder
       find(".coming").append(make("li", { className: "sent", title: "" }, make("span", { className: "place" })));
     }
-    all(".coming .sent .place").forEach((line) => {
-      line.textContent = total && `${what}_of` in words ? say(`${what}_of`, { done, total }) : words.indexing;
-    });
+    const told = total && `${what}_of` in words ? say(`${what}_of`, { done, total }) + left(what, done, total) : words.indexing;
+    all(".coming .sent .place").forEach((line) => { line.textContent = told; });
     if (files.busy) setTimeout(listFiles, 500);
     else all(".coming .sent").forEach(arrived);
+  };
+  const left = (what, done, total) => { // how long the rest takes at this pace, once that can be said
+    if (pace.what !== what || done < pace.from) pace = { what, from: done, since: Date.now() };
+    const passed = (Date.now() - pace.since) / 1000, seconds = Math.round((passed / (done - pace.from)) * (total - done));
+    if (passed < 2 || !(seconds >= 2 && seconds < 1e6)) return "";
+    return seconds < 90 ? say("seconds_left", { count: seconds }) : say("minutes_left", { count: Math.round(seconds / 60) });
   };
   const arrived = (line) => { // it says for a moment what came of it
     const isNew = files.documents.some(({ source }) => !known.has(source) && source.startsWith(`uploads/${line.title}`));
