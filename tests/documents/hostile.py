@@ -178,7 +178,7 @@ CONTAINERS = (
     ),
     Hostile("one-chapter-10000-times.epub", lambda: bombs.one_chapter_often(10_000), "either", _COST, "317 steps"),
     *(
-        Hostile(f"long-header{suffix}", lambda s=suffix: bombs.long_header(s), "refused", _COST)
+        Hostile(f"long-header{suffix}", lambda s=suffix: bombs.long_header(s), "either", _COST)
         for suffix in (".csv", ".html", ".xlsx")
     ),
 )
@@ -246,7 +246,8 @@ WEB = (
     Hostile("20-MB-in-one-field.csv", lambda: b"tower,steps\nKelm," + b"3" * 20_000_000, "refused", _CHARS),
     Hostile("field-of-a-megabyte.csv", lambda: b"tower,steps\nKelm,317\nUlm," + b"7" * 1_000_000, "either",
             text="Kelm[^\n]*317"),
-    Hostile("nul-bytes.csv", lambda: b"tower,steps\nKelm,317\0\n" + b"Ulm,\x00768\n" * 9, "read", text="Kelm[^\n]*317"),
+    Hostile("nul-bytes.csv", lambda: b"tower,steps\nKelm,317\0\nUlm,\x00768\n" + b"Metz,293\n" * 99, "read",
+            text="Kelm[^\n]*317"),
     Hostile("open-quote.csv", lambda: b'tower,steps\nKelm,317\nUlm,"768\n' + b"more,text\n" * 100_000, "either",
             text="Kelm[^\n]*317"),
     Hostile("quotes.csv", lambda: b'tower,steps\nKelm,317\n' + b'"' * 2_000_001, "either", text="Kelm[^\n]*317"),
@@ -269,6 +270,7 @@ TEXTS = (
             text="317 steps"),
     Hostile("5-million-newlines.txt", lambda: b"\n" * 4_999_999, "refused", _EMPTY),
     Hostile("words-far-apart.txt", lambda: b"far" + b"\n" * 4_900_000 + FACT.encode(), "read", text="317 steps"),
+    Hostile("words-not-so-far-apart.txt", lambda: (b"far." + b"\n" * 690) * 5000 + FACT.encode(), "read", text="317"),
     Hostile("spaces.txt", lambda: FACT.encode() + b" " * 4_900_000 + b"far", "read", text="317 steps"),
     Hostile("lone-surrogates.txt", lambda: FACT.encode() + b"\xed\xa0\x80\xed\xbf\xbf" * 1000, "either"),
     Hostile("lone-surrogates-16.txt", lambda: b"\xff\xfe" + FACT.encode("utf-16-le") + b"\x00\xd8" * 99, "either"),

@@ -23,6 +23,8 @@ from rag import Rag, Settings
 from rag.retrieval.lexical import words
 from tests.fakes import HashingEmbeddings
 
+MOST_BYTES = 6_000_000_000  # of addresses, of which most are never used: whatever happens, the machine goes on
+
 
 class QuickEmbeddings(HashingEmbeddings):
     """The hashing embedder with a memory for words: hostile texts say the same ones over and over."""
@@ -44,6 +46,8 @@ def direction(word: str, dimensions: int) -> Any:
 def main() -> None:
     """Print what happened."""
     corpus, place, settings, questions = sys.argv[1:]
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES if most < 0 else min(MOST_BYTES, most), most))
     times: list[tuple[float, str, int]] = []
     folders = {"corpus_dir": corpus, "index_dir": Path(place) / "index", "data_dir": Path(place) / "data"}
     with Rag(
