@@ -96,7 +96,8 @@ def split(file: Path) -> Iterator[Chunk]:
 
     splitter = RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=200, add_start_index=True)
     pdf = file.suffix == ".pdf"
-    pages = read_pdf(file.read_bytes())[1] if pdf else [read(file, file.name, Limits(file_mb=1000)).text]
+    limits = Limits(file_mb=1000)
+    pages = read_pdf(file.read_bytes(), limits).pages if pdf else [read(file, file.name, limits).text]
     for number, text in enumerate(pages, 1):
         for chunk in splitter.create_documents([text]):
             start = chunk.metadata["start_index"]

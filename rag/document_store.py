@@ -12,7 +12,6 @@ from typing import Any, Self
 from langchain_core.embeddings import Embeddings
 
 from rag.documents.pdf import line_boxes, page_picture
-from rag.documents.readers import clean
 from rag.documents.types import Box, Document
 from rag.errors import CorpusError, in_words
 from rag.retrieval.embedding import Embedder, local_embeddings
@@ -93,8 +92,9 @@ class DocumentStore:
         found = []
         for page, (begin, after) in enumerate(pairwise([*document.page_starts, len(document.text) + 1]), 1):
             if start < after - 1 and begin < end:
-                text, lines = line_boxes(data, page, max(0, start - begin), end - begin)
-                if clean(text) != document.text[begin : after - 1]:  # another version of the reader took it out
+                text = document.text[begin : after - 1]
+                lines = line_boxes(data, page, text, max(0, start - begin), min(end, after - 1) - begin)
+                if lines is None:  # another version of the reader took it out
                     raise CorpusError(in_words("changed", source=source))
                 found += lines
         return found

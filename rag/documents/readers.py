@@ -93,9 +93,10 @@ def _read_markdown(source: str, data: bytes, limits: Limits) -> Document:
 
 
 def _read_pdf(source: str, data: bytes, limits: Limits) -> Document:
-    title, pages = read_pdf(data)
-    *starts, _ = accumulate((len(page) + 1 for page in pages), initial=0)
-    return Document(source, title or Path(source).stem, clean("\n".join(pages)), tuple(starts))
+    found = read_pdf(data, limits)
+    *starts, _ = accumulate((len(page) + 1 for page in found.pages), initial=0)
+    headings = tuple((starts[page] + start, level) for page, start, level in found.headings)
+    return Document(source, found.title or Path(source).stem, "\n".join(found.pages), tuple(starts), headings)
 
 
 def _marked(parse: Callable[[bytes, Limits], tuple[str, list[str]]]) -> Callable[[str, bytes, Limits], Document]:

@@ -6,7 +6,7 @@ Knows offsets only; knows nothing of sentences or sizes.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -41,8 +41,9 @@ def blocks(document: Document) -> Iterator[Block]:
     markdown = not document.source.lower().endswith((".txt", ".pdf"))  # other readers write Markdown's marks
     edges = [*document.page_starts, len(document.text)] if document.page_starts else [0, len(document.text)]
     outline: list[tuple[int, str]] = []
+    marked = dict(document.headings)
     for start, end in pairwise(edges):
-        yield from _page_blocks(document.text, Span(start, end), outline, markdown)
+        yield from _page_blocks(document.text, Span(start, end), outline, markdown, marked)
 
 
 def page_heads(document: Document) -> dict[int | None, str]:
@@ -63,11 +64,18 @@ def first_heading(text: str) -> str:
     return ""
 
 
-def _page_blocks(text: str, page: Span, outline: list[tuple[int, str]], markdown: bool) -> Iterator[Block]:
+def _page_blocks(
+    text: str, page: Span, outline: list[tuple[int, str]], markdown: bool, marked: dict[int, int]
+) -> Iterator[Block]:
     """Join the lines that belong together; `outline` holds the open headings with their levels."""
     open_kind: Kind | None = None
     open_span = Span(page.start, page.start)
-    for kind, span in [*_lines(text, page, markdown), ("blank", Span(page.end, page.end))]:
+    for kind, span in [*_lines(text, page, markdown, marked), ("blank", Span(page.end, page.end))]:
+        level = marked.get(span.start)
+        if level and open_kind == "heading" and outline[-1][0] == level:  # a heading of several lines
+            open_span = Span(open_span.start, span.end)
+            outline[-1] = level, " ".join(text[open_span.start : open_span.end].split())
+            continue
         if (kind, open_kind) in (("paragraph", "paragraph"), ("paragraph", "item"), ("code", "code")):
             open_span = Span(open_span.start, span.end)
             continue
@@ -75,13 +83,15 @@ def _page_blocks(text: str, page: Span, outline: list[tuple[int, str]], markdown
             yield Block(open_kind, open_span, tuple(title for _, title in outline if title))
             open_kind = None
         if kind == "heading":
-            level, title = _heading(text, span)
+            level, title = (level, text[span.start : span.end]) if level else _heading(text, span)
             outline[:] = [*(held for held in outline if held[0] < level), (level, title)]
         if kind != "blank":
             open_kind, open_span = kind, span
 
 
-def _lines(text: str, page: Span, markdown: bool) -> Iterator[tuple[Kind | Literal["blank"], Span]]:
+def _lines(
+    text: str, page: Span, markdown: bool, marked: Container[int] = ()
+) -> Iterator[tuple[Kind | Literal["blank"], Span]]:
     """Each line with what it is; spans leave out surrounding white space and list marks."""
     fence = ""
     for match in _LINE.finditer(text, page.start, page.end):
@@ -95,7 +105,7 @@ def _lines(text: str, page: Span, markdown: bool) -> Iterator[tuple[Kind | Liter
             yield "blank", Span(start, start)
         elif fence:
             yield "code", Span(start, end)
-        elif _WIKI_HEADING.match(line) or (markdown and _HEADING.match(line)):
+        elif start in marked or _WIKI_HEADING.match(line) or (markdown and _HEADING.match(line)):
             yield "heading", Span(start, end)
         elif item := _ITEM.match(line):
             yield "item", Span(match.start() + item.end(), end)
