@@ -132,7 +132,7 @@ def test_of_files_that_come_in_it_is_told_which_cannot_be_read_and_why(rag: Rag,
     report = rag.ingest([tmp_path / name for name in files])
     assert "note.txt" in report.added
     assert {source for source, _ in report.failed} == {"sheet.xlsx", "scan.pdf"}
-    assert rag.failed() == report.failed and "known" in dict(report.failed)["sheet.xlsx"]
+    assert rag.failed() == report.failed and "damaged" in dict(report.failed)["sheet.xlsx"]
     assert rag.search("seats of the ferry", 1)[0].source == "note.txt"
     rag.delete("scan.pdf")
     assert [source for source, _ in rag.failed()] == ["sheet.xlsx"]

@@ -13,12 +13,13 @@ import argparse
 import random
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -201,6 +202,19 @@ def _padded(rows: Sequence[Sequence[int]], width: int = 0) -> Tensor:
     return torch.tensor([[*row, *[0] * (width - len(row))] for row in rows])
 
 
+def with_head(model: bytes, trained: Mapping[str, np.ndarray]) -> bytes:
+    """The model with another output: `logits`, (texts, tokens, 4), by `head.weight` (outputs, size) and `head.bias`."""
+    made = onnx.load_model_from_string(model)
+    weight, bias = np.ascontiguousarray(trained["head.weight"].T), trained["head.bias"]
+    for name, values in (("head_weight", weight), ("head_bias", bias)):
+        made.graph.initializer.append(onnx.numpy_helper.from_array(values, name))
+    product = onnx.helper.make_node("MatMul", ["states", "head_weight"], ["unbiased"])
+    made.graph.node.extend([product, onnx.helper.make_node("Add", ["unbiased", "head_bias"], ["logits"])])
+    shape = ["texts", "tokens", len(bias)]
+    made.graph.output.append(onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, shape))
+    return bytes(made.SerializeToString())
+
+
 def main() -> None:
     """Train, and write the model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -212,7 +226,7 @@ def main() -> None:
     train(model, plan(options.data, random.Random(0)))
     weights = {name.removeprefix("bert."): value.float().numpy() for name, value in model.state_dict().items()}
     trained = {name: value for name, value in weights.items() if not name.startswith("embeddings.")}
-    options.out.write_bytes(onnx_model(bundled_model_path(), "int8", trained))
+    options.out.write_bytes(with_head(onnx_model(bundled_model_path(), "int8", trained), trained))
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
 
 

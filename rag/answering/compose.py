@@ -6,7 +6,6 @@ Of a document's markup only its words reach a reader or a model, and nothing tha
 Markdown or HTML, where an image sends a request and a link leads elsewhere. Quotes stay as they are in the document.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
@@ -17,11 +16,7 @@ from rag.documents.types import Span
 from rag.retrieval.lexical import words
 from rag.retrieval.types import Hit
 
-_WORD = re.compile(r"[\w.,%'\u2019-]*\w%?")
-_MARKUP = re.compile(r"[*_`|]+")
-_EMPTY_LINE = re.compile(r"(?<=\n)[ \t]*(?:[-*+\u2022>|]|\d{1,3}[.)])[ \t|]*\n|(?<! ) +(?= $)")
-
-_ACTIVE = patterns("markup")
+_PATTERNS = patterns("markup")
 _GONE = {"hidden": "", "image": "", "definition": "", "link": r"\1", "autolink": r"\1", "target": "]", "tag": ""}
 _HALVES = {"half_image": "[", "half_link": "] ", "half_tag": "< "}  # the other half may stand in the next sentence
 
@@ -89,7 +84,7 @@ class Composition:
     def _place(self, draft: Draft) -> list[Said]:
         text, evidence = inert(draft.text).strip(), self._evidence(draft) if draft.text else []
         lead = f"{self._gap}{draft.lead}" if self.text else f"\n{self._gap}{draft.lead}"
-        lead = inert(_EMPTY_LINE.sub("", lead if draft.text else f"{lead}\n"))
+        lead = inert(_PATTERNS["empty_line"].sub("", lead if draft.text else f"{lead}\n"))
         if draft.text and not (text and (evidence or not (self._drops or draft.evidence))):
             self._gap = lead
             return []
@@ -112,7 +107,7 @@ class Composition:
         """Its own claim for a copy; else what the grounder finds where it points, or in any hit: models misnumber."""
         found = [found for found in draft.evidence if found.line == draft.text]
         if not found:
-            claim = _MARKUP.sub("", inert(draft.text))
+            claim = _PATTERNS["sign"].sub("", inert(draft.text))
             pointed = [self._hits[n - 1] for n in draft.cited if 1 <= n <= len(self._hits)]
             found = [evidence for hit in pointed if (evidence := self._grounder.ground(claim, [hit]))]
             if not found and (evidence := self._grounder.ground(claim, self._hits)):
@@ -147,24 +142,24 @@ def _highlight(claim: str, found: Evidence) -> tuple[int, int]:
     if isinstance(found, ScoredSentence) and found.value:
         return found.value.start - found.span.start, found.value.end - found.span.start
     shared, quote = set(words(claim)), found.text
-    spans = [match.span() for match in _WORD.finditer(quote) if shared & set(words(match.group()))]
+    spans = [match.span() for match in _PATTERNS["word"].finditer(quote) if shared & set(words(match.group()))]
     return (spans[0][0], spans[-1][1]) if spans else (0, len(quote))
 
 
 def inert(text: str) -> str:
     """The text without images, with links as their words alone, and with no tag that a browser would act on."""
     for name, left in (_GONE | _HALVES).items():
-        text = _ACTIVE[name].sub(left, text)
+        text = _PATTERNS[name].sub(left, text)
     return text.encode("utf-8", "replace").decode()  # half a pair can be neither shown nor saved
 
 
 def seen(text: str) -> str:
     """The text without what a document hides from its readers: comments, and elements that are not displayed."""
-    return _ACTIVE["hidden"].sub("", text)
+    return _PATTERNS["hidden"].sub("", text)
 
 
 def is_material(found: Evidence) -> bool:
     """Whether an answer may rest on this: it is not hidden from readers, no order to a model, and not only markup."""
     at = found.span.start - found.hit.start
-    hidden = any(part.start() <= at < part.end() for part in _ACTIVE["hidden"].finditer(found.hit.text))
-    return not hidden and not _ACTIVE["order"].search(found.text) and inert(found.text).strip() != ""
+    hidden = any(part.start() <= at < part.end() for part in _PATTERNS["hidden"].finditer(found.hit.text))
+    return not hidden and not _PATTERNS["order"].search(found.text) and inert(found.text).strip() != ""

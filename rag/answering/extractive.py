@@ -3,7 +3,6 @@
 And questions of sides, "Compare A and B" or "What does it say about A?": searched and read for each side of its own.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -18,19 +17,10 @@ from rag.retrieval.embedding import Embedder
 from rag.retrieval.lexical import words
 from rag.retrieval.retriever import HybridRetriever, outline
 from rag.retrieval.types import Hit, Sources
+from rag.tuned import tuned
 
-MAX_SENTENCES = 3
-_MAX_BEHIND = 3.5  # a further sentence may score this much below the best one
-MIN_CONFIDENCE = 0.075  # docs/answers.md has the curve: what other thresholds decline, rightly and wrongly
-_REASONS = texts("reasons")
-_LEAD_BONUS = 0.05  # for an overview, a section's first sentence is more often its point
-_LEANS = patterns("overview")["leans"]
-_WHOLE = re.compile(r"[.!?\u2026\u3002\uff01\uff1f][\"'\u201d\u2019)\]*_]*$")
-_LONG = 300  # characters
-_HARD_COST = 0.15  # for a sentence that leans on what it does not name, is cut off, or long
-
-_NAMED = 0.5  # of a side's words; what holds no more does not speak of it
-_BEGINNING = 40  # characters, among them the subject
+_TUNED = tuned("extractive")
+_REASONS, _SHAPES = texts("reasons"), patterns("overview")
 
 
 class ExtractiveAnswerer:
@@ -51,7 +41,7 @@ class ExtractiveAnswerer:
             yield Declined("No passage was found.")
         elif question.kind == "overview":
             yield from (self._key_sentence(hit) for hit in hits)
-        elif reading.confidence < MIN_CONFIDENCE or not reading.sentences:
+        elif reading.confidence < _TUNED.min_confidence or not reading.sentences:
             yield Declined(_why(question, reading))
         else:
             chosen, best = _chosen(reading), reading.sentences[0]
@@ -63,14 +53,14 @@ class ExtractiveAnswerer:
         sentences = [hit.quote(span) for span in hit.sentences]
         whole = self._embedder.query(hit.passage.embedding_text)
         nearness = self._embedder.sentences(sentences) @ whole
-        nearness[0] += _LEAD_BONUS
-        nearness -= _HARD_COST * np.array([hardness(text) for text in sentences])
+        nearness[0] += _TUNED.lead_bonus
+        nearness -= _TUNED.hard_cost * np.array([hardness(text) for text in sentences])
         return Draft.copied(Evidence(hit, hit.sentences[int(np.argmax(nearness))]), "\n")
 
 
 def hardness(text: str) -> int:
     """How hard a sentence is to read alone, from 0 to 3."""
-    return bool(_LEANS.match(text)) + (not _WHOLE.search(text)) + (len(text) > _LONG)
+    return bool(_SHAPES["leans"].match(text)) + (not _SHAPES["whole"].search(text)) + bool(len(text) > _TUNED.long)
 
 
 def _chosen(reading: Reading) -> list[ScoredSentence]:
@@ -79,9 +69,9 @@ def _chosen(reading: Reading) -> list[ScoredSentence]:
     What other documents say otherwise is not among them: it is said as such, behind them.
     """
     best, otherwise = reading.sentences[0], reading.conflict[1:]
-    near = [s for s in reading.sentences if s.score >= best.score - _MAX_BEHIND and s not in otherwise]
+    near = [s for s in reading.sentences if s.score >= best.score - _TUNED.max_behind and s not in otherwise]
     once = {s.line: s for s in reversed(reading.clauses or near)}  # of several documents that say it, the first
-    chosen = list(reversed(once.values()))[:MAX_SENTENCES]
+    chosen = list(reversed(once.values()))[: _TUNED.max_sentences]
     passages = list(dict.fromkeys((s.hit.source, s.hit.start) for s in chosen))
     return sorted(chosen, key=lambda s: (passages.index((s.hit.source, s.hit.start)), s.span.start))
 
@@ -89,13 +79,13 @@ def _chosen(reading: Reading) -> list[ScoredSentence]:
 def _twins(sentence: ScoredSentence, reading: Reading) -> list[ScoredSentence]:
     """The same words in other documents, which bear it out too."""
     others = [s for s in reading.sentences if s.line == sentence.line and s.hit.source != sentence.hit.source]
-    return list({s.hit.source: s for s in others}.values())[: MAX_SENTENCES - 1]
+    return list({s.hit.source: s for s in others}.values())[: _TUNED.max_sentences - 1]
 
 
 def _made_clear(sentence: ScoredSentence, question: Question, chosen: Sequence[ScoredSentence]) -> ScoredSentence:
     """The sentence; with the one before it where it leans on that for what was asked about."""
     at = sentence.hit.sentences.index(sentence.span)
-    if at == 0 or not _LEANS.match(sentence.text):
+    if at == 0 or not _SHAPES["leans"].match(sentence.text):
         return sentence
     before = sentence.hit.sentences[at - 1]
     text = sentence.hit.quote(before)
@@ -128,10 +118,10 @@ def read_sides(reader: Reader, question: Question, hits: Sequence[Hit]) -> Readi
     reading, clauses = reader.read(question, hits), list[ScoredSentence]()
     for side in question.sides:
         own, others = reader.read(Question(f"What is {side}?", side), hits), {*question.sides} - {side}
-        named = [one for one in own.sentences if _share(side, one.hit.passage.in_context(one.text)) > _NAMED]
+        named = [one for one in own.sentences if _share(side, one.hit.passage.in_context(one.text)) > _TUNED.named]
         named = [one for one in named if one.span not in [held.span for held in clauses]]
         named.sort(key=lambda one: _rank(one, side, " ".join(others)), reverse=True)
-        clauses += named[: MAX_SENTENCES // len(question.sides)]
+        clauses += named[: _TUNED.max_sentences // len(question.sides)]
         reading = replace(reading, confidence=max(reading.confidence, own.confidence if named else 0.0))
     return replace(reading, clauses=tuple(clauses) or reading.clauses)
 
@@ -139,14 +129,15 @@ def read_sides(reader: Reader, question: Question, hits: Sequence[Hit]) -> Readi
 def lacking(question: Question, hits: Sequence[Hit]) -> list[Declined]:
     """Why two sides cannot be compared: that one of them is not spoken of; else nothing."""
     why = said("They say nothing of {}, so there is nothing to compare.", question.text)
-    missing = [side for side in question.sides if all(_share(side, h.passage.embedding_text) <= _NAMED for h in hits)]
+    texts = [hit.passage.embedding_text for hit in hits]
+    missing = [side for side in question.sides if all(_share(side, text) <= _TUNED.named for text in texts)]
     return [Declined(why.format(f"\u201c{side}\u201d")) for side in missing[:1] if len(question.sides) > 1]
 
 
 def _rank(sentence: ScoredSentence, side: str, others: str) -> tuple[float, ...]:
     """How well a sentence tells of a side alone: by its heading, its words, and what it begins with."""
     text, heading = sentence.text, 0.0 if others else _share(side, sentence.hit.section)
-    return heading, _share(side, text), -_share(others, text), -hardness(text), _share(side, text[:_BEGINNING])
+    return heading, _share(side, text), -_share(others, text), -hardness(text), _share(side, text[: _TUNED.beginning])
 
 
 def _share(side: str, text: str) -> float:

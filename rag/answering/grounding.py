@@ -19,15 +19,9 @@ from rag.documents.types import Span
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.lexical import words
 from rag.retrieval.types import Hit, Scores
+from rag.tuned import tuned
 
-_MAX_WINDOW = 3  # sentences that may support a claim together
-_LONGER_WINDOW = 0.03  # what each further sentence must bring: the shortest quote that carries the claim is wanted
-_REACH = 5  # sentences on each side, among which a number that it lacks may stand
-_READ = 4  # windows that are read, the likeliest by words and cosine
-# Of the logit that a window bears the claim out: share of the claim's words, cosine, what the model says; the constant.
-# In other languages than English the model has no say: the mean of share and cosine must reach MIN_MATCH.
-_WEIGHTS, _BIAS = np.array([0.92, 2.64, 0.43]), -2.29
-_MIN_MATCH = 0.6
+_TUNED = tuned("grounding")
 
 
 class _Window(NamedTuple):
@@ -70,9 +64,9 @@ class Grounder:
         asked = set(words(without_numbers(claim))) or set(words(claim))
         matches = np.array([_match(asked, window, heads[window.text]) for window in windows])
         failed = [_failed(claim, window, heads[window.text]) for window in windows]
-        shorter = _LONGER_WINDOW * np.array([window.size for window in windows])
+        shorter = _TUNED.longer_window * np.array([window.size for window in windows])
         likely = sorted(range(len(windows)), key=lambda i: (failed[i] is not None, shorter[i] - matches[i].mean()))
-        likely = likely[:_READ]
+        likely = likely[: _TUNED.read]
         quotes = [windows[i].quote for i in likely]
         scores = dict(zip(likely, self._scores(claim, quotes, matches[likely]), strict=True))
         for i in likely:
@@ -80,16 +74,16 @@ class Grounder:
                 windows[i] = _with_numbers(claim, windows[i], texts[windows[i].text], spans[windows[i].text])
                 failed[i] = _failed(claim, windows[i], heads[windows[i].text])
         best = max(likely, key=lambda i: (scores[i] >= 0.5 and failed[i] is None, scores[i] - shorter[i]))
-        close = scores[best] >= 0.5 or matches[best].mean() >= _MIN_MATCH  # so close, it is the guard that tells why
+        close = scores[best] >= 0.5 or matches[best].mean() >= _TUNED.min_match  # and the guard, if any, tells why
         guard = (failed[best] if close else None) or (None if scores[best] >= 0.5 else "meaning")
         return Support(guard is None, scores[best], windows[best].text, windows[best].span, guard)
 
     def _scores(self, claim: str, quotes: Sequence[str], matches: Scores) -> list[float]:
         """How likely each quote bears the claim out, in [0, 1]."""
         if self._embedder.reads(claim) < MIN_ENGLISH:
-            return [float(mean * 0.5 / _MIN_MATCH) for mean in matches.mean(axis=1)]
+            return [float(mean * 0.5 / _TUNED.min_match) for mean in matches.mean(axis=1)]
         read = [pair.supports for pair in self._pairs.read(claim, quotes)]
-        logits = np.column_stack([matches, read]) @ _WEIGHTS + _BIAS
+        logits = np.column_stack([matches, read]) @ _TUNED.weights + _TUNED.bias
         return [float(score) for score in 1 / (1 + np.exp(-logits))]
 
     def _windows(self, claim: str, texts: Sequence[str], spans: Sequence[Sequence[Span]]) -> Iterator[_Window]:
@@ -100,7 +94,7 @@ class Grounder:
         offset = 0
         for i, found in enumerate(spans):
             for first in range(len(found)):
-                for size in range(1, min(_MAX_WINDOW, len(found) - first) + 1):
+                for size in range(1, min(_TUNED.max_window, len(found) - first) + 1):
                     at = offset + first
                     core = at + int(np.argmax(cosines[at : at + size]))
                     span = Span(found[first].start, found[first + size - 1].end)
@@ -128,8 +122,8 @@ def _with_numbers(claim: str, window: _Window, text: str, spans: Sequence[Span])
     """The window, grown over its neighbours until it holds the claim's numbers; as it was where it cannot."""
     first = next(i for i, span in enumerate(spans) if span.start == window.span.start)
     last = next(i for i, span in enumerate(spans) if span.end == window.span.end)
-    before = range(first, max(-1, first - _REACH - 1), -1)
-    after = range(last, min(len(spans), last + _REACH + 1))
+    before = range(first, max(-1, first - _TUNED.reach - 1), -1)
+    after = range(last, min(len(spans), last + _TUNED.reach + 1))
     for i, j in sorted(product(before, after), key=lambda ends: ends[1] - ends[0]):
         if numbers_agree(claim, quote := text[spans[i].start : spans[j].end]):
             return window._replace(span=Span(spans[i].start, spans[j].end), quote=quote, size=j - i + 1)

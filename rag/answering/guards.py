@@ -12,7 +12,6 @@ from rag.retrieval.lexical import words
 
 _SCALES, _FRACTIONS, _VALUES = values("scales"), values("fractions"), values("units") | values("others")
 _PATTERNS, _OPENERS = patterns("guards"), word_set("openers")
-_NAME = re.compile(r"\b[A-Z][\w'\u2019&-]*|\b\w*\d[\w-]*[A-Za-z]\w*")
 
 
 def without_numbers(text: str) -> str:
@@ -50,7 +49,7 @@ def names_agree(claim: str, text: str) -> bool:
     held, plain = set(words(text)), without_numbers(claim)
     return all(
         set(words(name.group())) <= held or (name.group().lower() in _OPENERS and _opens(plain[: name.start()]))
-        for name in _NAME.finditer(plain)
+        for name in _PATTERNS["name"].finditer(plain)
     )
 
 

@@ -4,7 +4,6 @@ No model: words only. What is filled in from the conversation stands behind the 
 retriever counts it half. The numbers for it are round ones from flat optima on mtrag-un and mtrag-human-subset.
 """
 
-import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Set
@@ -13,6 +12,7 @@ from typing import Literal, get_args
 from rag.answering.lexicon import patterns, word_set
 from rag.answering.types import History, Turn
 from rag.retrieval.lexical import LexicalIndex, words
+from rag.tuned import tuned
 
 Intent = Literal["greeting", "thanks", "system", "overview", "fact"]
 
@@ -20,17 +20,10 @@ _PATTERNS = patterns("intent")
 _OF_PARTS = [pattern for name, pattern in _PATTERNS.items() if name.startswith("part_")]
 
 _KINDS = patterns("expected")
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+")
-_YEAR = re.compile(r"1\d{3}|20\d\d|\d{1,4}s|\d{1,2}(?:st|nd|rd|th)")
 _NUMBER_WORDS, _DATE_WORDS = word_set("number"), word_set("date")
-_PROPER = re.compile(r"(?<=[^.!?\s]\s)[A-Z][\w'\u2019-]+")  # a capital inside a sentence
 
 _FOLLOWUP = patterns("followup")
-_FEW_WORDS = 2  # telling ones; a fragment of more stands alone
-_SHARED = 0.3  # of a question's words, by idf: with so much of the conversation it goes on with it
-_FILLED_IN = 4  # words; twice as many where a question leans
-_RARE = 5.0  # idf of a word in one of 150 passages; a rarer one tells no more of what a conversation is about
-_MAX_TURNS, _MAX_TURN_CHARS = 6, 1000
+_TUNED = tuned("intent")
 
 
 def visible(message: str) -> str:
@@ -65,11 +58,11 @@ def offers(kind: str | None, sentence: str, known: Set[str]) -> float:
     if kind is None:
         return 0.5
     if kind == "name":
-        return float(any(set(words(name)) - known for name in _PROPER.findall(sentence)))
-    new = [token.lower() for token in _TOKEN.findall(sentence) if not set(words(token)) & known]
+        return float(any(set(words(name)) - known for name in _PATTERNS["proper"].findall(sentence)))
+    new = [token.lower() for token in _PATTERNS["token"].findall(sentence) if not set(words(token)) & known]
     if kind == "number":
         return float(any(token[0].isdigit() or token in _NUMBER_WORDS for token in new))
-    return float(any(token in _DATE_WORDS or _YEAR.fullmatch(token) for token in new))
+    return float(any(token in _DATE_WORDS or _PATTERNS["year"].fullmatch(token) for token in new))
 
 
 def turns_of(history: History) -> tuple[Turn, ...]:
@@ -85,17 +78,18 @@ def turns_of(history: History) -> tuple[Turn, ...]:
 
 def condense(question: str, history: History, lexical: LexicalIndex) -> str:
     """The question as it can be searched: "How many teams? [rugby league]", and as it is where it stands alone."""
-    turns = [Turn(role=turn["role"], content=turn["content"][:_MAX_TURN_CHARS]) for turn in history[-_MAX_TURNS:]]
+    few, short = history[-_TUNED.max_turns :], slice(_TUNED.max_turn_chars)
+    turns = [Turn(role=turn["role"], content=turn["content"][short]) for turn in few]
     last = ""
     for text in (turn["content"] for turn in turns if turn["role"] == "user"):
         last = _instead(text, last) or (text if words(text) else last)
-    leans = _leans(question[:_MAX_TURN_CHARS])
+    leans = _leans(question[short])
     if whole := _instead(question, last):
         return whole
     if not turns or not (leans or _goes_on(question, turns, lexical)):
         return question
     own = f"{last} {question}" if last and not words(question) else question
-    told = _telling(own, turns, lexical)[: _FILLED_IN * (1 + leans)]
+    told = _telling(own, turns, lexical)[: _TUNED.filled_in * (1 + leans)]
     return f"{own} [{' '.join(told)}]" if told else own
 
 
@@ -111,7 +105,7 @@ def _leans(text: str) -> bool:
         return True
     telling = len(set(words(text)))
     is_fragment = bool(_FOLLOWUP["opener"].match(text)) or not _FOLLOWUP["asks"].search(text)
-    return telling == 0 or (is_fragment and telling <= _FEW_WORDS)
+    return telling == 0 or (is_fragment and telling <= _TUNED.few_words)
 
 
 def _goes_on(question: str, turns: History, lexical: LexicalIndex) -> bool:
@@ -120,7 +114,7 @@ def _goes_on(question: str, turns: History, lexical: LexicalIndex) -> bool:
         return False
     told = set(words(" ".join(turn["content"] for turn in turns)))
     idf = {word: lexical.idf(word) for word in words(question)}
-    return sum(idf[word] for word in idf if word in told) >= _SHARED * sum(idf.values())
+    return bool(sum(idf[word] for word in idf if word in told) >= _TUNED.shared * sum(idf.values()))
 
 
 def _telling(question: str, turns: History, lexical: LexicalIndex) -> list[str]:
@@ -130,7 +124,7 @@ def _telling(question: str, turns: History, lexical: LexicalIndex) -> list[str]:
         found = _forms(turn["content"])
         for word, form in found.items():
             if word not in own and lexical.knows(form):
-                weights[word] += min(lexical.idf(word), _RARE) * share
+                weights[word] += min(lexical.idf(word), _TUNED.rare) * share
         forms = found | forms
         share = share / 2 if turn["role"] == "user" else share
     return [forms[word] for word in sorted(weights, key=lambda word: -weights[word])]

@@ -25,6 +25,7 @@ from rag.errors import ConfigError, ModelError, ModelTimeout, ModelUnavailable
 from rag.retrieval.lexical import words
 from rag.retrieval.types import Hit
 from rag.settings import Settings
+from rag.tuned import tuned
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +34,9 @@ _PROMPT = ChatPromptTemplate.from_messages(
     [("system", _TEXTS["system"]), MessagesPlaceholder("history"), ("human", _TEXTS["user"])]
 ).partial(not_found=_TEXTS["not_found"])
 _RESOLVING = ChatPromptTemplate.from_messages([("system", _TEXTS["resolve"]), ("human", _TEXTS["follow_up"])])
-_MAX_RESOLVED_CHARS = 600  # longer is no question
-_MAX_REPLY_CHARS = 20_000  # a model that repeats itself without end is left there
-_UNSPOKEN = patterns("unspoken")
-_KEY = re.compile(r"\b[A-Z]+(?:_[A-Z]+)*_(?:API_KEY|TOKEN)\b")  # a variable, as providers name it
+_TUNED = tuned("llm")
+_PATTERNS = patterns("unspoken")
 
-_MAX_TURNS = 6  # of the conversation, in a prompt
-_FENCE = re.compile(r"<\s*(/?)\s*(passages?)\b", re.IGNORECASE)
 _ASCII = re.compile(r"[\x00-\x7f]+")
 
 
@@ -63,12 +60,12 @@ class LLMAnswerer:
         turns = [f"{turn['role']}: {turn['content']}" for turn in recent(history, room)]
         pieces = _spoken(self._pieces(self._resolver, question=question, conversation="\n".join(turns)))
         try:
-            said = "".join(islice(pieces, _MAX_RESOLVED_CHARS))  # a model that repeats itself without end is left there
+            said = "".join(islice(pieces, _TUNED.max_resolved_chars))  # of a model that repeats itself without end
         except ModelError as error:
             log.warning("A follow-up was resolved without the model: %s", error)
             return ""
         whole = " ".join(said.replace("[", "(").replace("]", ")").split())
-        if not 0 < len(whole) < _MAX_RESOLVED_CHARS:
+        if not 0 < len(whole) < _TUNED.max_resolved_chars:
             log.warning("A follow-up was resolved without the model, which gave no question of usual length.")
             return ""
         return question if words(whole) == words(question) else f"{question} [{whole}]"
@@ -100,7 +97,7 @@ class LLMAnswerer:
             yield Declined(reason or "The model gave no answer.")
 
     def _drafts(self, question: Question, hits: Sequence[Hit]) -> Iterator[Draft]:
-        segmenter, left = Segmenter(), _MAX_REPLY_CHARS
+        segmenter, left = Segmenter(), _TUNED.max_reply_chars
         room = self._max_tokens - tokens(_TEXTS["system"] + _TEXTS["user"] + question.text)
         history = [(turn["role"], turn["content"]) for turn in recent(question.history, room // 3)]
         passages = numbered(hits, room - sum(tokens(content) for _, content in history))
@@ -150,11 +147,11 @@ def state(settings: Settings) -> ModelState:
     except ConfigError as error:
         if isinstance(error.__cause__, ImportError):
             return ModelState(name, "package missing", str(error))
-        if found := _KEY.search(str(error.__cause__)):
+        if found := _PATTERNS["key"].search(str(error.__cause__)):
             return ModelState(name, "key missing", _FAILURES["key"].format(model=name, variable=found[0]))
         return ModelState(name, "unreachable", _FAILURES["unknown"].format(model=name))
     for attribute, variable in model.lc_secrets.items():  # some providers do without a key until they are asked
-        if _KEY.fullmatch(variable) and not getattr(model, attribute, None):
+        if _PATTERNS["key"].fullmatch(variable) and not getattr(model, attribute, None):
             return ModelState(name, "key missing", _FAILURES["key"].format(model=name, variable=variable))
     ollama = os.environ.get("OLLAMA_HOST") or "127.0.0.1:11434" if name.startswith("ollama:") else None
     address = settings.llm_base_url or ollama
@@ -179,20 +176,20 @@ def _spoken(pieces: Iterator[str]) -> Iterator[str]:
     held, end = "", None  # what is not decided yet; the end of the block that is open
     for piece in chain(filter(None, pieces), [""]):
         held += piece
-        while found := (end or _UNSPOKEN["block"]).search(held):
+        while found := (end or _PATTERNS["block"]).search(held):
             if end:
                 end = None
             else:
-                yield _UNSPOKEN["mark"].sub("", held[: found.start()])
+                yield _PATTERNS["mark"].sub("", held[: found.start()])
                 named = re.compile(rf"</{found['tag']}\s*>", re.IGNORECASE)
-                end = named if found["tag"] else _UNSPOKEN["end"]
+                end = named if found["tag"] else _PATTERNS["end"]
             held = held[found.end() :]
         if end:
             held = held[-60:]  # no mark is longer
             continue
-        begun = _UNSPOKEN["begun"].search(held) if piece else None
+        begun = _PATTERNS["begun"].search(held) if piece else None
         cut = begun.start() if begun else len(held)
-        yield _UNSPOKEN["mark"].sub("", held[:cut])
+        yield _PATTERNS["mark"].sub("", held[:cut])
         held = held[cut:]
 
 
@@ -209,7 +206,7 @@ def tokens(text: str) -> int:
 
 def recent(history: History, max_tokens: int) -> History:
     """The last turns that fit, oldest first, from a question on."""
-    turns = history[-_MAX_TURNS:]  # and where the assistant's came first, some providers would refuse them
+    turns = history[-_TUNED.max_turns :]  # and where the assistant's came first, some providers would refuse them
     while turns and (turns[0]["role"] == "assistant" or sum(tokens(turn["content"]) for turn in turns) > max_tokens):
         turns = turns[1:]
     return turns
@@ -232,4 +229,4 @@ def _heading(hit: Hit) -> str:
 
 
 def _inert(text: str) -> str:
-    return _FENCE.sub(r"<\1_\2", text)
+    return _PATTERNS["fence"].sub(r"<\1_\2", text)

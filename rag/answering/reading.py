@@ -22,34 +22,12 @@ from rag.documents.types import Span
 from rag.retrieval.embedding import Embedder
 from rag.retrieval.lexical import LexicalIndex, words
 from rag.retrieval.types import Hit, Scores, Vectors
+from rag.tuned import tuned
 
-FUSED_WEIGHT = 3.7  # of its passage's fused score in that of a sentence
-# For a sentence, with title and section in front: cosine, share of the question's words that it holds (by idf); then
-# the fused score of its passage, and whether it offers the kind of value that is asked for.
-_MATCH_WEIGHTS = np.array([8.8, 6.3, FUSED_WEIGHT, 0.8])
-# The same, and the logit of the model that reads pairs: that a value in the sentence is asked for, and not none.
-_READ_WEIGHTS = np.array([6.0, 2.0, FUSED_WEIGHT, 0.4, 0.3])
-# For the question as a whole, cosine and share of words of its best sentence, and the constant; or, where the model has
-# a say, the best late interaction of a passage, and the logit of the best sentence.
-_MATCH_CONFIDENCE, _MATCH_BIAS = np.array([5.78, 1.45]), -4.69
-_READ_CONFIDENCE, _READ_BIAS = np.array([5.1, 0.1]), -2.33
-# Passages that speak of what is asked (late interaction), and hold no value for it by so low a logit: hardly an answer.
-SPEAKS, _LACKS, _HARDLY = 0.25, -6.0, 0.07
-_MIN_VALUE = 0.0  # by so much a value must be likelier than none, as a logit
-
-_CLAUSE = patterns("reading")["clause"]
-_MAX_CLAUSES = 3  # a question with more halves is answered as a whole
-# Images, bare addresses (no notes), markup and endless runs of letters: a sentence without a word besides says nothing.
-_MARKUP = re.compile(
-    r"!\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])|^\s*\[(?!\^)[^\]]+\]:.*|<[^>]*>|\bhttps?://\S+|[A-Za-z0-9]{80,}"
-)
-
-# Where documents differ, each value is shown with its source; the fused score has no say there, as it ranks documents.
-# On RGB both values are shown in 32 of 47 cases, with a notice in 4 of 47 where nothing was falsified; 3.0 behind, with
-# the fused score, and 0.5 alike gave 37 and 20 (docs/answers.md). On SQuAD, each paragraph a document: none of 500.
-_MAX_BEHIND = 1.0  # in score, behind the best sentence: further down, other things are spoken of
-_MIN_ALIKE = 0.7  # of the words of the shorter sentence, values apart, stand in the other one too
-_MAX_SENTENCES = 12  # of a reading that are compared
+_TUNED = tuned("reading")
+_MATCH_WEIGHTS, _READ_WEIGHTS = np.array(_TUNED.match_weights), np.array(_TUNED.read_weights)
+_PATTERNS = patterns("reading")
+SPEAKS: float = _TUNED.speaks  # late interaction: a passage that has more speaks of what is asked
 
 
 class _Place(Evidence):
@@ -81,7 +59,7 @@ class Reader:
         if question.kind == "overview":
             return Reading((), (), 1.0 if hits else 0.0, ())
         places = [_Place(hit, span) for hit in hits for span in hit.sentences]
-        places = [place for place in places if words(_MARKUP.sub(" ", place.text))]
+        places = [place for place in places if words(_PATTERNS["idle"].sub(" ", place.text))]
         if not places:
             return Reading((), (), 0.0, self._unknown(question.query))
         vectors = self._embedder.sentences([place.context for place in places])
@@ -119,11 +97,11 @@ class Reader:
             span = Span(place.span.start + shift, place.span.end + shift)
             likelier, value = read[key].value(span)
             logits.append(likelier)
-            values.append(Span(value.start - shift, value.end - shift) if likelier > _MIN_VALUE else None)
+            values.append(Span(value.start - shift, value.end - shift) if likelier > _TUNED.min_value else None)
         return np.array(logits), values
 
     def _matches(self, query: str, places: _Places, vectors: Vectors) -> Scores:
-        """(n_sentences, 4), in the order of _MATCH_WEIGHTS."""
+        """(n_sentences, 4), in the order of `match_weights`."""
         whole, query = query, _comparable(query, places)
         asked = list(dict.fromkeys(words(query)))
         idf = np.array([self._lexical.idf(word) for word in asked])
@@ -138,8 +116,9 @@ class Reader:
 
     def _clauses(self, question: str, places: _Places, vectors: Vectors, scores: Scores, english: bool) -> list[int]:
         """For "Who is X, and when did Y?", the best sentence for each half, none twice; [] for other questions."""
-        clauses = list({tuple(words(clause)): clause for clause in _CLAUSE.split(question) if words(clause)}.values())
-        if not 2 <= len(clauses) <= _MAX_CLAUSES:
+        halves = _PATTERNS["clause"].split(question)
+        clauses = list({tuple(words(half)): half for half in halves if words(half)}.values())
+        if not 2 <= len(clauses) <= _TUNED.max_clauses:
             return []
         chosen: list[int] = []
         for clause in clauses:
@@ -158,11 +137,11 @@ def _confidence(best: Scores, hits: Sequence[Hit], halves: bool) -> float:
     """How likely the hits hold the answer, from the features of the best sentence."""
     if len(best) == len(_READ_WEIGHTS):
         late = max(hit.late_score or 0.0 for hit in hits) or best[0]  # a foreign embedding model has no tokens to match
-        logit = float(np.array([late, best[4]]) @ _READ_CONFIDENCE) + _READ_BIAS
-        lacking = late > SPEAKS and best[4] < _LACKS and not halves  # no one value is asked for by several halves
+        logit = float(np.array([late, best[4]]) @ _TUNED.read_confidence) + _TUNED.read_bias
+        lacking = late > SPEAKS and best[4] < _TUNED.lacks and not halves  # several halves ask for no one value
     else:
-        logit, lacking = float(best[:2] @ _MATCH_CONFIDENCE) + _MATCH_BIAS, False
-    return (_HARDLY if lacking else 1.0) / (1 + math.exp(-logit))
+        logit, lacking = float(best[:2] @ _TUNED.match_confidence) + _TUNED.match_bias, False
+    return (_TUNED.hardly if lacking else 1.0) / (1 + math.exp(-logit))
 
 
 def _comparable(query: str, places: _Places) -> str:
@@ -178,9 +157,12 @@ def conflict(sentences: Sequence[ScoredSentence]) -> tuple[ScoredSentence, ...]:
     if not sentences or sentences[0].value is None:
         return ()
     best, chosen, seen = sentences[0], [sentences[0]], {sentences[0].hit.source}
-    least = best.score - FUSED_WEIGHT * best.hit.score - _MAX_BEHIND
-    for other in sentences[1:_MAX_SENTENCES]:
-        if other.value is None or other.hit.source in seen or other.score - FUSED_WEIGHT * other.hit.score < least:
+
+    def own(one: ScoredSentence) -> float:
+        return one.score - float(_TUNED.fused_weight) * one.hit.score
+
+    for other in sentences[1 : _TUNED.max_sentences]:
+        if other.value is None or other.hit.source in seen or own(other) < own(best) - _TUNED.max_behind:
             continue
         seen.add(other.hit.source)  # a document is taken at its best word
         if _alike(best, other) and all(_differ(other, one) for one in chosen):
@@ -201,4 +183,4 @@ def _differ(one: ScoredSentence, other: ScoredSentence) -> bool:
 def _alike(one: ScoredSentence, other: ScoredSentence) -> bool:
     """Whether two sentences say the same thing of two values."""
     first, second = (set(words(s.text)) - set(words(s.said)) for s in (one, other))
-    return len(first & second) >= _MIN_ALIKE * max(1, min(len(first), len(second)))
+    return bool(len(first & second) >= _TUNED.min_alike * max(1, min(len(first), len(second))))

@@ -24,20 +24,14 @@ from rag.retrieval.language import ENGLISH, language_of
 from rag.retrieval.lexical import forms_of, words
 from rag.retrieval.retriever import HybridRetriever
 from rag.retrieval.types import Hit
+from rag.tuned import tuned
 
 log = logging.getLogger(__name__)
 
 FILE = ".starters.json"  # in the corpus folder: {source: [question, ...]}, for those who want to choose them
-_COUNT = 3
-_SAMPLE = 60  # passages that starters are made from, of however many there are
-_NEAR = 8  # hits of an answer that further questions are made from
-_TRIED = 8  # questions at a time; each costs, once, a search and the reading of _READ passages
-_READ = 3
-_SECONDS, _STARTING_SECONDS = 0.2, 4.0  # after which no more are tried: an embedding model may be slow, or far away
+_TUNED = tuned("starters")
 _ASKED = 'What is said about "{}"?'
 
-_MAX_WORDS = 14  # a longer question is no example
-_AROUND = 20_000  # characters before and behind, where it is looked up how a word is written
 _patterns = cache(lambda: patterns("made", "questions"))  # when they are needed: they take a while to compile
 
 
@@ -60,19 +54,19 @@ class Suggester:
         """Three questions: those written down for the documents that are there, else made from places far apart."""
         written, passages = _written(corpus / FILE), self.generation.passages
         chosen = [question for source in self.generation.documents for question in written.get(source, ())]
-        places = passages[:: len(passages) // _SAMPLE + 1]
-        third = -(-len(places) // _COUNT)
+        places = passages[:: len(passages) // _TUNED.sample + 1]
+        third = -(-len(places) // _TUNED.count)
         hits = [Hit.of(passage, score=1.0) for start in range(third) for passage in places[start::third]]
         whole = said("What is this about?", passages[0].text if passages else "")
-        made = () if len(chosen) >= _COUNT else self._answered(self._made(hits, 1), _STARTING_SECONDS)
-        return tuple(islice(chain(dict.fromkeys(chosen), made, [whole]), _COUNT))
+        made = () if len(chosen) >= _TUNED.count else self._answered(self._made(hits, 1), _TUNED.starting_seconds)
+        return tuple(islice(chain(dict.fromkeys(chosen), made, [whole]), _TUNED.count))
 
     def near(self, answer: Answer, turns: History) -> tuple[str, ...]:
         """At most three questions from the hits of an answer, none about what was asked or said in the conversation."""
         told = answer.question, *(turn["content"] for turn in turns), *(one.text for one in answer.sentences)
-        known, made = [set(words(text)) for text in told], self._made(answer.hits[:_NEAR])
+        known, made = [set(words(text)) for text in told], self._made(answer.hits[: _TUNED.near])
         new = dict(one for one in made if not any(set(words(one[0])) <= held for held in known))
-        return tuple(islice(self._answered(new.items(), _SECONDS), _COUNT))
+        return tuple(islice(self._answered(new.items(), _TUNED.seconds), _TUNED.count))
 
     def _made(self, hits: Sequence[Hit], each: int | None = None) -> list[tuple[str, Evidence]]:
         """At most so many questions from each hit; those about mere names and headings last."""
@@ -84,7 +78,7 @@ class Suggester:
 
     def _answered(self, made: Iterable[tuple[str, Evidence]], seconds: float) -> Iterator[str]:
         until = time.perf_counter() + seconds
-        for text, found in islice(made, _TRIED):
+        for text, found in islice(made, _TUNED.tried):
             if text not in self.answered and time.perf_counter() < until:
                 self.answered[text] = self._is_answered(text, found)
             if self.answered.get(text):
@@ -92,7 +86,7 @@ class Suggester:
 
     def _is_answered(self, text: str, found: Evidence) -> bool:
         question = Question(text, text, sides=sides_of(text))
-        hits = retrieve(self.retriever, question, _READ)
+        hits = retrieve(self.retriever, question, _TUNED.read)
         drafts = self.answerer.answer(question, hits, read_sides(self.reader, question, hits))
         quoted = [one for draft in drafts if isinstance(draft, Draft) for one in draft.evidence]
         spans = [one.span for one in quoted if one.hit.source == found.hit.source]
@@ -114,7 +108,7 @@ def _written(file: Path) -> dict[str, list[str]]:
 
 def questions(hit: Hit, text: str) -> Iterator[tuple[str, Evidence]]:
     """A question for each sentence that gives one, and the sentence; `text` is the whole document's."""
-    around, made = text[max(0, hit.start - _AROUND) : hit.end + _AROUND], _patterns()
+    around, made = text[max(0, hit.start - _TUNED.around) : hit.end + _TUNED.around], _patterns()
     for span in hit.sentences if language_of(forms_of(hit.text)) == ENGLISH else ():
         sentence = " ".join(hit.quote(span).split())
         starts = () if made["unsure"].search(sentence) else (0, *(m.end() for m in made["start"].finditer(sentence)))
@@ -136,7 +130,7 @@ def _filled(template: str, match: re.Match[str], title: str, around: str) -> str
     about = found.get("subject") or found.get("object")
     told = made["behind"].split(about)[0] if about else question[1:]
     named = re.search("[A-Z]|^[0-9]+$", told) or set(words(told)) & set(words(title))
-    return question if named and "  " not in question and len(question.split()) <= _MAX_WORDS else ""
+    return question if named and "  " not in question and len(question.split()) <= _TUNED.max_words else ""
 
 
 def _within(subject: str, around: str) -> str:

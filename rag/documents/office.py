@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import Any
 
 from rag.documents.archive import opened
-from rag.documents.tables import bounded, paragraph, table_lines, tables
+from rag.documents.tables import bounded, paragraph, table_lines
 from rag.documents.types import Limits
 from rag.documents.web import html_text, xml_root
 
@@ -93,7 +93,7 @@ def _shape(shape: Any) -> Iterator[str]:
                 for cells in rows[row : row + cell.span_height]:
                     cells[column : column + cell.span_width] = [cell] * cell.span_width
         texts = [[cell.text for cell in cells] for cells in rows]
-        yield from ("\n", *table_lines(texts, 1 if shape.table.first_row else None), "\n")
+        yield from ("\n", *table_lines(texts, 1 if shape.table.first_row else None))
     elif getattr(shape, "has_chart", False):
         yield from _chart(shape.chart)
 
@@ -113,7 +113,7 @@ def _chart(chart: Any) -> Iterator[str]:
                 value = float(text) if re.fullmatch(r"[+-]?[\d.]+(?:E[+-]?\d+)?", text) else text
                 rows.setdefault(int(point.get("idx")), {})[column] = _shown(value, form)
     cells = [[row.get(column, "") for column in range(len(head))] for _, row in sorted(rows.items())]
-    yield from ("\n", *table_lines([head, *cells], 1), "\n")
+    yield from ("\n", *table_lines([head, *cells], 1))
 
 
 def _sheet(sheet: Any, archive: Any) -> Iterator[str]:
@@ -123,8 +123,7 @@ def _sheet(sheet: Any, archive: Any) -> Iterator[str]:
     down = {(left - 1, top): bottom for left, top, right, bottom in merged if left == right}
     sheet.reset_dimensions()  # which some programs write wrong
     yield paragraph(f"# {sheet.title}")
-    for table in tables(_rows(sheet, down)):
-        yield from (*table_lines(table), "\n")
+    yield from table_lines(_rows(sheet, down))
 
 
 def _rows(sheet: Any, down: dict[tuple[int, int], int]) -> Iterator[list[str]]:

@@ -24,8 +24,7 @@ _MAX_CONTROL_SHARE = 0.05  # above it a file is taken for binary; real texts wit
 _MAX_TITLE_CHARS = 200
 # Titles that programs give to what has none.
 _PLACEHOLDER = re.compile(
-    r"(?:microsoft )?(?:word|excel|powerpoint)?[ -]*(?:untitled|document|presentation|book|index|home|page)?[ -]*\d*",
-    re.IGNORECASE,
+    r"(?:(?:microsoft|word|excel|powerpoint|untitled|document|presentation|index|home|page)\b[ -]*)+\d*", re.IGNORECASE
 )
 
 
@@ -37,7 +36,7 @@ def read(path: Path, source: str, limits: Limits) -> Document:
         raise UnsupportedFormat(f"{path.suffix or 'a file without suffix'} is not a known format; known are {known}")
     document = reader(source, _bytes_of(path, limits.file_mb * 1_000_000), limits)
     if len(document.text) > limits.chars:
-        raise UnreadableDocument(in_words("too_long", chars=len(document.text), limit=limits.chars))
+        raise UnreadableDocument(in_words("too_long", limit=limits.chars))
     if not _INVISIBLE.sub("", document.text):
         raise EmptyDocument("there is no text in it")
     return document
@@ -106,7 +105,7 @@ def _marked(parse: Callable[[bytes, Limits], tuple[str, list[str]]]) -> Callable
         try:
             with warnings.catch_warnings(action="ignore"):  # parsers tell of what they skip
                 title, found = parse(data, limits)
-        except UnreadableDocument:
+        except (UnreadableDocument, MemoryError):
             raise
         except Exception as error:  # a parser fails on a damaged file in any way
             why = " ".join(f"{type(error).__name__}: {error}".split())[:200]

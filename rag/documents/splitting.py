@@ -15,6 +15,7 @@ from rag.documents.types import Document, Passage, Span
 
 SPLITTER = "sentences-700-v3"  # goes into the manifest: another splitter means other passages
 MAX_PASSAGE_WEIGHT = 700  # about 160 word pieces of English; chosen on Chroma's chunking evaluation (docs/retrieval.md)
+_USUAL_GAP = 8  # characters between two sentences: a blank line and the mark of an item
 _Place = tuple[int, tuple[str, ...], int | None]  # headings so far, as two sections may have one name; sections; page
 MAX_SENTENCE_CHARS = 700  # beyond it, text without an end is cut at a space: it must fit a passage
 
@@ -63,9 +64,9 @@ def _packed(text: str, sentences: list[Span]) -> Iterator[list[Span]]:
     held: list[Span] = []
     weight = 0
     for span in sentences:
-        added = _weight(text[span.start : span.end])
-        is_far = held and span.start - held[-1].end > MAX_PASSAGE_WEIGHT  # a desert of white space or marks
-        if held and (is_far or weight + added > MAX_PASSAGE_WEIGHT):
+        desert = span.start - held[-1].end - _USUAL_GAP if held else 0  # white space and marks fill a passage too
+        added = _weight(text[span.start : span.end]) + max(0, desert)
+        if held and weight + added > MAX_PASSAGE_WEIGHT:
             yield held
             held, weight = [], 0
         held.append(span)

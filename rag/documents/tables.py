@@ -26,23 +26,25 @@ _SNIFFED_LINES = 100
 
 
 def table_lines(rows: Iterable[Row], heads: int | None = None) -> Iterator[str]:
-    """The lines of one table: `Header: cell | Header: cell`; `- Key: value` for pairs; titles as paragraphs.
+    """The lines of a table: `Header: cell | Header: cell`; `- Key: value` for pairs; titles as paragraphs.
 
-    :param heads: how many rows, not counting empty ones, are its header; None to judge by what the cells look like.
+    :param heads: how many rows, not counting empty ones, are its header; None to judge by what the cells look like,
+        where a blank row may end one table and begin another.
     """
-    table = _filled(rows)
-    while table and sum(map(bool, table[0])) == 1 and len(table[0]) > 1:
-        yield paragraph("".join(table.pop(0)))
-        heads = max(heads - 1, 0) if heads is not None else None
-    if heads is None:
-        heads = int(has_head(table))
-    heads = heads if heads < len(table) else 0
-    head = [
-        " ".join(dict.fromkeys(filter(None, names)))[:120].rstrip(" :") for names in zip(*table[:heads], strict=True)
-    ]
-    for row in table[heads:]:
-        line = _line(row, head)
-        yield f"{line}\n" if " | " in line or line.startswith("- ") else paragraph(line)
+    for table in map(_filled, _tables(rows) if heads is None else [rows]):
+        named = heads
+        while table and sum(map(bool, table[0])) == 1 < len(table[0]):
+            yield paragraph("".join(table.pop(0)))
+            named = named and named - 1
+        named = int(_has_head(table)) if named is None else named
+        named = named if named < len(table) else 0
+        head = [
+            " ".join(dict.fromkeys(filter(None, names)))[:120].rstrip(" :")
+            for names in zip(*table[:named], strict=True)
+        ]
+        for line in (_line(row, head) for row in table[named:]):
+            yield f"{line}\n" if " | " in line or line.startswith("- ") else paragraph(line)
+        yield "\n"
 
 
 def paragraph(text: str) -> str:
@@ -50,12 +52,14 @@ def paragraph(text: str) -> str:
     return f"\n{text}\n\n"
 
 
-def tables(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def _tables(rows: Iterable[Row]) -> Iterator[list[Row]]:
     """The tables of a sheet: where a row is blank one ends, unless what follows goes on in the same columns."""
     found: list[Row] = []
     for is_blank, group in groupby(rows, key=lambda row: not any(row)):
         run = [] if is_blank else list(group)
-        if found and run and (_columns(found) != _columns(run) or has_head(_filled(run))):
+        columns = _columns(run)
+        is_other = columns - _columns(found) or len(columns) == 1 < len(_columns(found))
+        if found and run and (is_other or _has_head(_filled(run))):
             yield found
             found = []
         found += run
@@ -63,13 +67,15 @@ def tables(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield found
 
 
-def has_head(table: Sequence[Row]) -> bool:
+def _has_head(table: Sequence[Row]) -> bool:
     """Whether a table's first row names its columns, as far as the cells tell."""
     if len(table) < 2 or len(table[0]) < 2:
         return False
     head, columns = table[0], [[cell for cell in column if cell] for column in zip(*table[1:], strict=True)]
     named = [name for name in head if name]
     if len(named) < 2 or len({*named}) < len(named) or max(map(len, named)) > _MAX_HEAD_CHARS or head[0][-1:] == ":":
+        return False
+    if any(name in cells for name, cells in zip(head, columns, strict=True)):
         return False
     numeric = [bool(cells) and sum(map(_is_datum, cells)) >= _MIN_NUMERIC * len(cells) for cells in columns]
     if any(map(_is_datum, named)):
@@ -109,7 +115,7 @@ def bounded(pieces: Iterable[str], limits: Limits) -> str:
 
 
 def _filled(rows: Iterable[Row]) -> list[list[str]]:
-    """The table without empty rows and columns, all rows equally long but those of a single, widest cell."""
+    """The table without empty rows and columns, all rows equally long."""
     table = [[" ".join(cell.split()).replace(" | ", " / ") for cell in row] for row in rows]
     kept = sorted(_columns(table))
     width = max(map(len, table), default=0)
@@ -122,9 +128,9 @@ def _columns(table: Iterable[Row]) -> set[int]:
 
 
 def _line(row: Row, head: Row) -> str:
-    if head:
+    if head and (any(row[1:]) or len(row) < 3):  # else it is the name of a group of rows
         return " | ".join(f"{name}: {cell}" if name else cell for name, cell in zip(head, row, strict=True) if cell)
-    if len(row) == 2 and all(row) and len(row[0]) <= _MAX_KEY_CHARS:
+    if len(row) == 2 and all(row) and not head and len(row[0]) <= _MAX_KEY_CHARS:
         return f"- {row[0].rstrip(' :')}: {row[1]}"
     return " | ".join(filter(None, row))
 

@@ -17,15 +17,9 @@ from rag.documents.types import Passage
 from rag.retrieval.language import bare
 from rag.retrieval.lexical import LexicalIndex, plain, words
 from rag.retrieval.types import Mask
+from rag.tuned import tuned
 
-# Tuned on musique-100 and sets that must not lose; half or double a weight costs at most 0.03 of all gold in eight.
-_NAMED = 0.3  # for a title that the question names
-_REST = 0.1  # for saying what a good passage leaves out of the question
-_LINKED_REST = 0.5  # the same, on top, when that passage names it
-_LINK = 0.3  # for being named, if hardly any other passage holds the name
-_TITLE = 0.5  # for being named by its title
-_SOURCES = 3  # good passages, whose names are followed
-_KEPT = 4  # passages that stay in front whatever they name; with none, the best one was often overtaken
+_TUNED = tuned("bridging")
 
 _CAPITALISED = r"[^\W\d_a-z](?:(?:\w?\.)+|[\w'\u2019-]*)"  # a point belongs to initials and to short words: "St."
 _SMALL = r"(?:(?:of|the|de|von|van|der|la|le|du|al|bin|del|da|di) ){0,2}"
@@ -52,9 +46,9 @@ def bridge(
     scores = dict(fused)
     best = {passages[row].title: row for row in sorted(fused, key=lambda row: fused[row])}
     for title in _named(query, best):
-        scores[best[title]] += _NAMED
-    first = sorted(scores, key=lambda row: -scores[row])[:_KEPT]
-    sources = first[:_SOURCES]
+        scores[best[title]] += _TUNED.named
+    first = sorted(scores, key=lambda row: -scores[row])[: _TUNED.kept]
+    sources = first[: _TUNED.sources]
     links = [_links(passages[row], set(words(query)), passages, lexical) for row in sources]
     rows = np.array([row for row in set(scores).union(*links) if allowed[row]], dtype=np.int32)
     parts = lexical.parts(query, rows)  # (words, rows)
@@ -63,12 +57,12 @@ def bridge(
     for gain, source, linked in zip(gains, sources, links, strict=False):
         rest = parts[parts[:, rows == source].ravel() == 0].sum(axis=0)
         link = np.array([linked.get(row, 0.0) for row in rows.tolist()])
-        gain[:] = (_REST + _LINKED_REST * (link > 0)) * rest + link
+        gain[:] = (_TUNED.rest + _TUNED.linked_rest * (link > 0)) * rest + link
         gain *= min(1.0, scores[source]) * (rows != source)
     total = np.array([scores.get(row, 0.0) for row in rows.tolist()]) + gains.max(axis=0)
     scaled, by = total / max(1.0, total.max(initial=0)), gains.argmax(axis=0)
     found: dict[int, Bridged] = {}
-    places = np.array([first.index(row) if row in first else _KEPT for row in rows.tolist()])
+    places = np.array([first.index(row) if row in first else _TUNED.kept for row in rows.tolist()])
     bound = 1.0
     for i in np.lexsort((rows, -total, places)).tolist():
         row, source = int(rows[i]), [*sources, None][by[i]]
@@ -88,10 +82,10 @@ def _links(passage: Passage, asked: set[str], passages: Sequence[Passage], lexic
         holders = [] if name <= asked else lexical.holding(name).tolist()
         if 1 < len(holders) <= reach:
             rarity = 1 - math.log(len(holders)) / math.log(reach)
-            strengths |= {row: max(_LINK * rarity, strengths.get(row, 0.0)) for row in holders}
+            strengths |= {row: max(_TUNED.link * rarity, strengths.get(row, 0.0)) for row in holders}
     others = {row: strength for row, strength in strengths.items() if passages[row].title != passage.title}
     titled = _named(passage.text, (passages[row].title for row in others))
-    return {row: strength + _TITLE * (passages[row].title in titled) for row, strength in others.items()}
+    return {row: strength + _TUNED.title * (passages[row].title in titled) for row, strength in others.items()}
 
 
 def _names(passage: Passage) -> Iterator[str]:

@@ -20,20 +20,15 @@ from rag.retrieval.generation import Generation
 from rag.retrieval.late import interaction, unit
 from rag.retrieval.lexical import best, forms_of, words
 from rag.retrieval.types import Hit, Mask, Scores, Sources
+from rag.tuned import tuned
 
 CANDIDATES = 100  # taken from each list; 50 and 200 rank alike
-_LATE = 2.0  # what late interaction counts beside the cosine; from 1 to 4 it makes no difference
+_TUNED = tuned("retriever")
 _ASIDE = re.compile(r"(.*\S)\s+\[[^\[\]]+\]", re.DOTALL)
 _CLAUSE = re.compile(r",\s|\s(?:and|or|that|which|where|who|whose|when|while)\s", re.IGNORECASE)
-_CLAUSE_WORDS = 3  # that tell something; what is shorter is no question of its own
-_CLAUSES = 8  # each is a search; a long question would have hundreds
-_CLAUSE_SHARE = 0.3  # what a passage gains that answers a part of the question
-_NAME_SHARE = 0.5  # what it gains in a file that the question names, as "2018" and "3M" do 3M_2018_10K.pdf
 DENSE_SHARE = 0.55  # on the dev parts of SciFact, Cranfield, SQuAD 2, MuSiQue and MTRAG 0.5 and 0.6 differ by 0.005
 
 MAX_PARTS = 12  # of an outline
-_PARTS_WITHOUT_SECTIONS = 5
-_MIN_PART_CHARS = 200  # a line about the source, a note: no main part where there are others
 
 
 class Candidate(NamedTuple):
@@ -72,9 +67,9 @@ class HybridRetriever:
         found = self.candidates(query, max(k, CANDIDATES), allowed, parts)
         fused = {row: one.score for row, one in found.items()}
         for row, score in parts.items():
-            fused[row] += _CLAUSE_SHARE * score
+            fused[row] += _TUNED.clause_share * score
         for row, share in self._asked_for(query, list(fused)).items():
-            fused[row] += _NAME_SHARE * share
+            fused[row] += _TUNED.name_share * share
         top = max([1.0, *fused.values()])
         fused = {row: score / top for row, score in fused.items()}
         if _ASIDE.fullmatch(query):  # the brackets name the other place already
@@ -102,7 +97,7 @@ class HybridRetriever:
 
     def _parts(self, query: str, allowed: Mask) -> dict[int, float]:
         """For a question of several parts, what each found alone; the better score where two found the same."""
-        parts = [part for part in _CLAUSE.split(query) if len(words(part)) >= _CLAUSE_WORDS][:_CLAUSES]
+        parts = [part for part in _CLAUSE.split(query) if len(words(part)) >= _TUNED.clause_words][: _TUNED.clauses]
         scores: dict[int, float] = {}
         for part in parts if len(parts) > 1 else ():
             for row, found in self.candidates(part, CANDIDATES, allowed).items():
@@ -127,7 +122,7 @@ class HybridRetriever:
         rows = np.array(list(dict.fromkeys([*dense, *sparse, *also])), dtype=np.int64)
         embedded = generation.rows(rows.tolist())
         cosines, late = embedded[:, : len(vector)] @ vector, interaction(tokens, embedded)
-        similar = (cosines + _LATE * late).astype(np.float64)
+        similar = (cosines + _TUNED.late * late).astype(np.float64)
         floor = float(np.sort(similar)[-len(dense)]) if dense else 0.0
         fused = convex(similar, scores[rows], floor, DENSE_SHARE * self.embedder.reads(query))
         told = np.column_stack([fused, cosines, late, scores[rows]]).tolist()
@@ -181,8 +176,8 @@ def outline(generation: Generation, sources: Sources = None) -> list[Hit]:
 def _sections(passages: Sequence[Passage]) -> list[list[Passage]]:
     parts = _grouped(passages, lambda p: p.section.split(" > ")[0])
     if len(parts) > 1 or len(passages) <= 1:
-        return [part for part in parts if sum(len(p.text) for p in part) >= _MIN_PART_CHARS] or parts
-    size = -(-len(passages) // _PARTS_WITHOUT_SECTIONS)
+        return [part for part in parts if sum(len(p.text) for p in part) >= _TUNED.min_part_chars] or parts
+    size = -(-len(passages) // _TUNED.parts_without_sections)
     return [list(passages[at : at + size]) for at in range(0, len(passages), size)]
 
 

@@ -77,7 +77,7 @@ def command(work: Callable[..., None]) -> Callable[..., None]:
 def ingest(rag: "Rag", paths: Paths = None, rebuild: Rebuild = False, as_json: Json = False) -> None:
     """Bring the index in step with the corpus folder."""
     report = rag.ingest(paths or (), rebuild=rebuild)
-    put(asdict(report) if as_json else terminal.summary(report))
+    put(asdict(report) if as_json else terminal.told("ingest", report))
     for source, reason in (*report.failed, *report.notes):
         note(" ".join(f"{source}: {reason}".split()))
 
@@ -106,9 +106,8 @@ def verify(rag: "Rag", file: Receipt, as_json: Json = False) -> None:
 
     findings = findings_of(rag, file)
     holds = all(found.state == "holds" for found in findings)
-    told = [f"{found.state:8}{found.what}{found.detail and f': {found.detail}'}" for found in findings]
-    told = told or ["This receipt has no quotes; there is nothing to check."]
-    put({"ok": holds, "findings": [asdict(found) for found in findings]} if as_json else "\n".join(told))
+    found = {"ok": holds, "findings": [asdict(found) for found in findings]}
+    put(found if as_json else terminal.told("receipt", findings))
     if not holds:
         raise typer.Exit(1)
 
@@ -117,16 +116,16 @@ def verify(rag: "Rag", file: Receipt, as_json: Json = False) -> None:
 def search(rag: "Rag", query: Query, k: K = 5, explain: Explain = False, as_json: Json = False) -> None:
     """Show the passages that a question would be answered from."""
     hits = rag.search(query, k)
-    told = {"query": query, "hits": [hit.to_dict() for hit in hits]}
-    put(told if as_json else terminal.listed(hits, explain))
+    found = {"query": query, "hits": [hit.to_dict() for hit in hits]}
+    put(found if as_json else terminal.told("passages", hits, explain))
 
 
 @command
 def why(rag: "Rag", query: Query, expect: Expect, as_json: Json = False) -> None:
     """Say at which stage an expected passage was lost."""
     seen = rag.why(query, expect)
-    told = {name: getattr(seen, name) for name in seen.__slots__} | {"hit": seen.hit and seen.hit.to_dict()}
-    put(told if as_json else terminal.lost(seen))
+    found = {name: getattr(seen, name) for name in seen.__slots__} | {"hit": seen.hit and seen.hit.to_dict()}
+    put(found if as_json else terminal.told("lost", seen))
 
 
 @command
@@ -159,8 +158,7 @@ def serve(rag: "Rag", host: Host = None, port: Port = None) -> None:
 def list_(rag: "Rag", as_json: Json = False) -> None:
     """List the documents in the index."""
     found = rag.documents()
-    told = {"documents": [asdict(one) for one in found]}
-    put(told if as_json else "\n".join(f"{one.source}  {one.title}  ({one.passages} passages)" for one in found))
+    put({"documents": [asdict(one) for one in found]} if as_json else terminal.told("documents", found))
 
 
 @command
@@ -178,8 +176,8 @@ def feedback(rag: "Rag", as_json: Json = False) -> None:
     from rag.conversations import Conversations
 
     found = Conversations(rag.settings.data_dir).feedback()
-    told = [{name: getattr(one, name) for name in one.__slots__} | {"answer": one.answer.to_dict()} for one in found]
-    put({"feedback": told} if as_json else terminal.judged(found))
+    rows = [{name: getattr(one, name) for name in one.__slots__} | {"answer": one.answer.to_dict()} for one in found]
+    put({"feedback": rows} if as_json else terminal.told("feedback", found))
 
 
 @command
@@ -189,8 +187,8 @@ def doctor(rag: "Rag", prepare: Prepare = False, as_json: Json = False) -> None:
 
     findings = examine(rag, prepare)
     ok = all(found.ok for found in findings)
-    told = [f"{'ok  ' if found.ok else 'FAIL'}  {found.name}: {found.detail}" for found in findings]
-    put({"ok": ok, "checks": [asdict(found) for found in findings]} if as_json else "\n".join(told))
+    found = {"ok": ok, "checks": [asdict(found) for found in findings]}
+    put(found if as_json else terminal.told("checks", findings))
     if not ok:
         raise typer.Exit(1)
 
@@ -213,12 +211,12 @@ def evaluate_set(
     if len(paths) != (2 if compare else 1):
         raise typer.BadParameter("give one PATH to measure, or --compare and two results of --json")
     if compare:
-        found, table = metrics.compared(*paths), metrics.comparison_table
+        found, shown = metrics.compared(*paths), "differences"
     else:
         given, answers = _settings(corpus, index, llm), not retrieval_only
         found = evaluate(paths[0], given, progress(), corpus=corpus, index=index, answers=answers, limit=limit)
-        table = metrics.table
-    put(found if as_json else table(found))
+        shown = "measures"
+    put(found if as_json else terminal.told(shown, found))
 
 
 def main() -> None:

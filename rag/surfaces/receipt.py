@@ -9,13 +9,14 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
-from string import Template
 from typing import Any, Literal
+
+from jinja2 import TemplateError
 
 from rag import __version__
 from rag.answering.compose import inert
@@ -24,13 +25,17 @@ from rag.answering.types import Answer, Citation, Sentence
 from rag.documents.types import text_digest
 from rag.engine import Rag
 from rag.errors import CorpusError, ReceiptError, in_words
+from rag.surfaces.forms import form
 
 FORMAT = 1  # of the data and of the page that is made from them
 CONTEXT_CHARS = 240  # shown on each side of a quote
 _TOLD = ("question", "query", "text", "note", "abstained", "confidence", "model")  # of the answer, as it has them
 _SETTINGS = {"passages", "reranker", "unsupported"}  # those that are true whatever else a Rag was given
-_FORM: dict[str, Any] = tomllib.loads(Path(__file__).with_name("receipt.toml").read_text("utf-8"))
 _UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_HERE = Path(__file__)
+_FORM = form(_HERE.with_suffix(".html").read_text("utf-8"), lambda text: escape(_UNSHOWABLE.sub("\ufffd", text)))
+_GIVEN: dict[str, Any] = tomllib.loads(_HERE.with_suffix(".toml").read_text("utf-8"))
+_WRONG = (ValueError, TypeError, LookupError, AttributeError, RecursionError, TemplateError)
 _OPEN, _CLOSE = '<script type="application/json" id="receipt">', "</script>"
 
 
@@ -56,23 +61,14 @@ def receipt(rag: Rag, answer: Answer) -> str:
 
 
 def page(data: Mapping[str, Any]) -> str:
-    """The file of a receipt, from its data; whatever is wrong in those is a LookupError, TypeError or ValueError."""
-    words = _FORM["words"]["en" if said("Not in the documents.", data["question"]).isascii() else "zh"]
+    """The file of a receipt, from its data; whatever is wrong in those is one of _WRONG."""
+    words = _GIVEN["words"]["en" if said("Not in the documents.", data["question"]).isascii() else "zh"]
     made = {words["confidence"]: f"{data['confidence']:.2f}", words["model"]: data["model"]}
     made |= {words["version"]: f"rag {data['version']}"} | data["settings"]
-    differing = " · ".join(f"{one['value']} [{one['quote']}]" for one in data["conflict"])
-    return _filled(
-        "page",
-        {**data, **words, "heading": words["nearest" if data["abstained"] else "heading"]},
-        style=_FORM["style"],
-        style_hash=base64.b64encode(hashlib.sha256(_FORM["style"].encode()).digest()).decode(),
-        answer=_answer(data, words["unsupported"]),
-        differing=_filled("differing", {"told": words["differing"], "values": differing}) if differing else "",
-        quotes="".join(_shown_quote(quote, words) for quote in data["quotes"]) or _filled("nothing", words),
-        documents="".join(_filled("row", {"name": n, "value": v}) for n, v in data["documents"].items()),
-        settings="".join(_filled("row", {"name": n, "value": v}) for n, v in made.items()),
-        data=json.dumps(data).replace("<", "\\u003c"),
-    )
+    style = _GIVEN["style"]
+    style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    written = json.dumps(data).replace("<", "\\u003c")
+    return str(_FORM.page(data, words, style, style_hash, _sentences(data), made, written))
 
 
 def _sentence(sentence: Sentence) -> dict[str, Any]:
@@ -88,30 +84,14 @@ def _quote(citation: Citation, text: str) -> dict[str, Any]:
     return asdict(citation) | around
 
 
-def _answer(data: Mapping[str, Any], unsupported: str) -> str:
-    shown, cursor = "", 0
+def _sentences(data: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[int], bool]]:
+    """The text piece by piece, each with the numbers of its quotes, which it has as marks, and whether they hold it."""
+    cursor = 0
     for sentence in data["sentences"]:
-        text = data["text"][cursor : sentence["end"]]
-        written = "".join(f"[{number}]" for number in sentence["quotes"])
-        marks = " ".join(_filled("mark", {"number": number}) for number in sentence["quotes"])
-        flag = "" if sentence["supported"] else _filled("flag", {"words": unsupported})
-        shown += _filled("sentence", {"text": text}, marks=marks and f" {marks}", flag=flag)
-        cursor = sentence["end"] + len(written and f" {written}")
-    return shown + _filled("sentence", {"text": data["text"][cursor:]}, marks="", flag="")
-
-
-def _shown_quote(quote: Mapping[str, Any], words: Mapping[str, str]) -> str:
-    text, (start, end) = quote["quote"], quote["highlight"]
-    sheet = quote["page"] and f"{words['page']} {quote['page']}"
-    place = quote["source"], quote["section"], sheet, f"{words['characters']} {quote['start']}\u2013{quote['end']}"
-    parts = {"left": text[:start], "middle": text[start:end], "right": text[end:]}
-    return _filled("quote", {**quote, **parts, "place": " · ".join(filter(None, place))})
-
-
-def _filled(part: str, text: Mapping[str, object], **html: str) -> str:
-    """A part of the page. Every character of the text is text in it, never markup."""
-    shown = {name: escape(_UNSHOWABLE.sub("\ufffd", str(value))) for name, value in text.items()}
-    return Template(_FORM[part]).substitute(shown, **html)
+        yield data["text"][cursor : sentence["end"]], sentence["quotes"], sentence["supported"]
+        marks = "".join(f"[{number}]" for number in sentence["quotes"])
+        cursor = sentence["end"] + len(marks and f" {marks}")
+    yield data["text"][cursor:], (), True
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +111,7 @@ def verify(rag: Rag, path: Path) -> list[Finding]:
         if data["format"] > FORMAT:
             raise ReceiptError(f"{path} was written by rag {data['version']}, a later version. Update rag.")
         return list(_findings(rag, data, html))
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except (OSError, *_WRONG) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
         raise ReceiptError(in_words("no_receipt", path=path, why=why)) from error
 

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from html import escape
 from pathlib import Path
-from string import Template
 from urllib.parse import parse_qs, quote, urlencode
 
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -22,6 +21,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rag.errors import ConfigError, in_words
+from rag.surfaces.forms import form
 from rag.surfaces.gate import GIVEN, address_of, error
 
 SESSION_S = 30 * 24 * 3600
@@ -30,7 +30,7 @@ PAUSE_S = 0.5  # after the first wrong try, twice that after the second, and so 
 ADDRESSES = 1000  # whose tries are kept in mind
 INSIDE = re.compile(r"/(?![/\\])[!-\[\]-~]*")  # a path of this server; browsers take "//" and "/\" for another's
 
-_PAGE = Template(Path(__file__).with_name("signin.html").read_text("utf-8"))
+_FORM = form(Path(__file__).with_suffix(".html").read_text("utf-8"), escape)
 
 
 class Keys:
@@ -181,15 +181,8 @@ def _form(keys: Keys, asking: HTTPConnection, user: str | None) -> Response:
 
 def _page(keys: Keys, asked: HTTPConnection, onward: str, name: str = "", status: str = "", again: bool = False) -> str:
     words = GIVEN["signin"]["zh" if asked.headers.get("accept-language", "").lower().startswith("zh") else "en"]
-    url = escape(f"/signin?{urlencode({'next': onward, 'again': 1})}")
-    return _PAGE.substitute(
-        words,
-        refresh=f'<meta http-equiv="refresh" content="0;url={url}">' if again else "",
-        unnamed="" if keys.named else "hidden disabled",
-        error=words.get(status, ""),
-        name=escape(name),
-        next=escape(onward),
-    )
+    url = f"/signin?{urlencode({'next': onward, 'again': 1})}" if again else ""
+    return str(_FORM.page(words, onward, name, status, url, keys.named))
 
 
 def _onward(place: str) -> RedirectResponse:

@@ -7,16 +7,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rag.answering.types import Answer, Event, Sentence
-    from rag.conversations import Feedback
-    from rag.retrieval.retriever import Why
-    from rag.retrieval.types import Hit, IngestReport
 
 _LOG_EVERY_S = 10
 _NEAR_CHARS = 160  # of a passage that is shown where none answers
@@ -54,59 +52,15 @@ def marked(answer: Answer) -> str:
     return shown + answer.text[cursor:]
 
 
+def told(form: str, *given: Any) -> str:
+    """What terminal.txt makes of something, under the name of its form there."""
+    return str(getattr(_forms(), form)(*given)).removesuffix("\n")
+
+
 def put_quotes(answer: Answer) -> None:
     """Each citation with its place and its quote, or the nearest passages; as notes, what to ask next, what failed."""
-    for citation in answer.citations:
-        place = ", ".join(p for p in (citation.section, f"page {citation.page}" if citation.page else "") if p)
-        quote = " ".join(citation.quote.split())
-        put(f"\n[{citation.number}] {citation.source}{f' ({place})' if place else ''}\n    {quote}")
-    if answer.nearest:
-        put("\nThe nearest passages:")
-    for hit in answer.nearest:
-        put(f"  {hit.source}:{hit.start}-{hit.end}  {hit.section}\n    {shorten(hit.text, _NEAR_CHARS)}")
-    if answer.suggestions:
-        note("\nAsk next: " + "  ".join(answer.suggestions))
-    if answer.note:
-        note(answer.note)
-
-
-def listed(hits: Sequence[Hit], explain: bool) -> str:
-    """Each passage with its place; with what its rank is made of, if wished."""
-    told = []
-    for rank, hit in enumerate(hits, 1):
-        told.append(f"{rank}. {hit.source}:{hit.start}-{hit.end}  {hit.section}  (score {hit.score:.2f})")
-        told.append(f"   {' '.join(hit.text.split())}\n")
-        told += [f"   {explained(hit)}\n"] if explain else []
-    return "\n".join(told)
-
-
-def judged(found: Sequence[Feedback]) -> str:
-    """Each judgement with its day and question, the reason given, and the documents that the answer quotes."""
-    told = []
-    for one in found:
-        sources = ", ".join(dict.fromkeys(citation.source for citation in one.answer.citations))
-        told.append(f"{one.at[:16].replace('T', ' ')} UTC  {'liked' if one.liked else 'disliked'}  {one.question}")
-        told += [f"    {line}" for line in (one.reason, sources and f"It quotes {sources}.") if line]
-    return "\n".join(told) or "No answer was judged yet."
-
-
-def lost(seen: Why) -> str:
-    """Where a passage was lost."""
-    hit, stage = seen.hit, "Not lost." if seen.stage == "nowhere" else f"Lost at: {seen.stage}."
-    place = f"\n{hit.source}:{hit.start}-{hit.end}\n   {explained(hit)}" if hit else ""
-    return f"{stage} {seen.detail}{place}"
-
-
-def explained(hit: Hit) -> str:
-    """What a hit's rank is made of."""
-    ranks = (hit.dense_rank, "meaning"), (hit.sparse_rank, "words")
-    told = [f"number {rank} by {by}" for rank, by in ranks if rank] or ["in neither list"]
-    told.append(f"score {hit.score:.2f}")
-    if hit.dense_score is not None:
-        told.append(f"cosine {hit.dense_score:.2f}, late interaction {hit.late_score:.2f}, BM25 {hit.sparse_score:.1f}")
-    told += [f"matched: {', '.join(hit.matched)}"] if hit.matched else []
-    told += ["named by another passage"] if hit.bridged_from else []
-    return "; ".join(told)
+    sys.stdout.write(_forms().quotes(answer, partial(shorten, width=_NEAR_CHARS)))
+    sys.stderr.write(_forms().afterwards(answer))
 
 
 def streamed(events: Iterable[Event]) -> Answer:
@@ -173,11 +127,11 @@ def _left(done: int, total: int, elapsed_s: float) -> str:
     return f", about {left_s:.0f} s left" if left_s < 90 else f", about {left_s / 60:.0f} min left"
 
 
-def summary(report: IngestReport) -> str:
-    """An ingest in one line."""
-    counts = ((len(getattr(report, name)), name) for name in ("added", "updated", "unchanged", "removed", "failed"))
-    told = ", ".join(f"{count} {name}" for count, name in counts if count)
-    return f"{told}; {report.passages} passages, {report.embedded} embedded, {report.seconds:.1f} s."
+@cache
+def _forms() -> Any:
+    from rag.surfaces.forms import form  # when something is to be shown
+
+    return form(Path(__file__).with_suffix(".txt").read_text("utf-8"), str)
 
 
 def _mark(sentence: Sentence) -> str:

@@ -198,3 +198,9 @@ def test_what_lies_far_apart_is_no_passage(gap: str) -> None:
     document = Document("a.txt", "a", f"The first sentence.\n{gap}\nThe last sentence.")
 
     assert [passage.text for passage in split(document)] == ["The first sentence.", "The last sentence."]
+
+
+def test_white_space_and_marks_fill_a_passage_too() -> None:
+    document = Document("a.txt", "a", f"Far.{chr(10) * 600}" * 50 + "\n" + "- a\n" * 500)
+
+    assert all(len(passage.text) < 2500 for passage in split(document))

@@ -674,7 +674,7 @@ def test_a_text_above_the_limit_of_characters_fails(make_rag: MakeRag, corpus: P
 
     [(source, reason)] = make_rag(max_chars=1000).ingest().failed
 
-    assert source == "long.txt" and "1,500 characters" in reason and "RAG_MAX_CHARS" in reason
+    assert source == "long.txt" and "more than 1,000 characters" in reason and "RAG_MAX_CHARS" in reason
 
 
 def test_a_file_that_failed_is_read_again_when_a_limit_changes(make_rag: MakeRag, corpus: Path) -> None:

@@ -1,10 +1,14 @@
-"""A conversation as Markdown: questions, answers with their marks, and the quotes behind them."""
+"""A conversation as Markdown, in the form of export.md: questions, answers with their marks, the quotes behind them."""
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
-from rag.answering.types import Answer, Citation
+from markupsafe import Markup
+
+from rag.answering.types import Answer
 from rag.conversations import SavedTurn
+from rag.surfaces.forms import form
 from rag.surfaces.page.markdown import UNSUPPORTED, marked
 from rag.surfaces.page.render import pieces
 from rag.surfaces.page.words import Words
@@ -14,15 +18,7 @@ _ACTIVE = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&:@/=])")  # all that means som
 
 def as_markdown(turns: Iterable[SavedTurn], words: Words) -> str:
     """The turns one after the other; what documents and users wrote is shown literally by any reader of Markdown."""
-    return "\n\n".join(_turn(turn, words) for turn in turns) + "\n"
-
-
-def _turn(turn: SavedTurn, words: Words) -> str:
-    lines = [f"## {_line(turn.question)}"]
-    if answer := turn.answer:
-        lines += [_said(answer, words), *(_line(note) for note in [answer.note] if note)]
-        lines += [_cited(citation, words) for citation in answer.citations]
-    return "\n\n".join(lines)
+    return str(_FORM.conversation(list(turns), words, lambda answer: Markup(_said(answer, words))))
 
 
 def _said(answer: Answer, words: Words) -> str:
@@ -34,16 +30,8 @@ def _said(answer: Answer, words: Words) -> str:
     return text
 
 
-def _cited(citation: Citation, words: Words) -> str:
-    page = words["page"].format(page=citation.page) if citation.page is not None else ""
-    place = " · ".join(filter(None, (citation.title, citation.section, page, citation.source)))
-    offsets = f"{citation.start}\u2013{citation.end}"
-    return f"[{citation.number}] {_line(place)} ({offsets})\n\n> {_line(citation.quote)}"
-
-
-def _line(text: str) -> str:
-    return _literal(" ".join(text.split()))
-
-
 def _literal(text: str) -> str:
     return _ACTIVE.sub(r"\\\1", text)
+
+
+_FORM = form(Path(__file__).with_suffix(".md").read_text("utf-8"), lambda text: _literal(" ".join(text.split())))
