@@ -20,6 +20,15 @@ from tests.documents import bombs, made
 from tests.documents.bombs import FACT, PROSE
 from tests.documents.made import XML, many, one_page, shown, zipped
 
+_SLOW = {
+    "1900-pages-of-the-same-6-kB.pdf", "2-million-operators.pdf", "300-MB.pdf", "500-MB-in-three-layers.pdf",
+    "one-page-a-million-times.pdf", "each-letter-means-500.pdf", "100-million-characters.docx",
+    "one-node-of-300-MB.docx", "6-million-characters-of-little-paragraphs.docx", "long-shared-string.xlsx",
+    "long-header.csv", "long-header.html", "long-header.xlsx", "200000-divs.html", "7-million-tags.html",
+    "a-million-attributes.html", "20-MB-of-one-tag.html", "lists-in-lists.html", "open-quote.csv",
+    "a-million-columns.csv", "words-far-apart.txt", "full-stops.txt", "headings.md", "abbreviations.txt", "fences.md",
+}  # fmt: skip
+
 Right = Literal["read", "refused", "either"]
 
 # What a reason must hold: the setting that allows more, or what is wrong with the file.
@@ -43,6 +52,11 @@ class Hostile:
     right: Right
     reason: str = ""  # a pattern that the reason of a refusal holds
     text: str = ""  # a pattern that the text holds, where there is one
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether making and reading it takes more than about a second."""
+        return self.name in _SLOW
 
     @property
     def suffix(self) -> str:

@@ -31,7 +31,7 @@ from tests.documents import made
 from tests.documents.hostile import GOOD, HOSTILE, Hostile, oddities, tower, write
 
 SHARED = ROOT.parent / "shared" / "hostile" / "documents"
-LIMITS = Limits()
+LIMITS = Limits(parse_s=8)  # a file that people have is read in less
 MOST_MB = 1500  # of memory, of the process that ingests and of the one that reads for it together
 _SECRETS = re.compile(r"root:|CANARY")
 _UNPLAIN = re.compile(r"Traceback|\n|0x[0-9a-f]{4}|<\w|\bobject at\b|/\w+/|\.py\b", re.IGNORECASE)
@@ -73,7 +73,9 @@ def assert_sound(document: Document) -> None:
 # --- One by one ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("file", HOSTILE, ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", [pytest.param(file, id=file.name, marks=pytest.mark.slow if file.is_slow else ()) for file in HOSTILE]
+)
 def test_a_hostile_file_is_read_or_refused_as_is_right(file: Hostile, parser: Parser, tmp_path: Path) -> None:
     found = outcome(parser, tmp_path, file.name, file.make())
 
@@ -149,7 +151,7 @@ def test_hostile_files_stop_no_good_one_and_each_has_its_line(good) -> None:
     facts |= {name: tower(number) for number, name in enumerate(odd)}
     before = sorted(path.name for path in place.iterdir())
 
-    found = ingested(corpus, place, facts, max_chars=1_000_000, max_parse_s=10)
+    found = ingested(corpus, place, facts, max_chars=1_000_000, max_parse_s=4)
 
     assert set(facts) <= set(found["read"])
     assert found["unchanged"] == [f"good{suffix}" for suffix in sorted(GOOD)]  # and so are their passages
@@ -234,7 +236,7 @@ def test_a_file_that_may_not_be_read_is_refused_and_the_next_one_is_read(parser:
 # --- Good files, spoilt -------------------------------------------------------------------------------------------
 
 _EXAMPLES = int(os.environ.get("SPOILT_FILES", "100"))  # of each format
-_QUICK = replace(LIMITS, parse_s=20, parse_mb=600)
+_QUICK = replace(LIMITS, parse_mb=600)
 _MORE_MB = 400  # that the process which asks may grow by, over all of them
 
 
