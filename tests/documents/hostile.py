@@ -27,6 +27,7 @@ _SLOW = {
     "long-header.csv", "long-header.html", "long-header.xlsx", "200000-divs.html", "7-million-tags.html",
     "a-million-attributes.html", "20-MB-of-one-tag.html", "lists-in-lists.html", "open-quote.csv",
     "a-million-columns.csv", "words-far-apart.txt", "full-stops.txt", "headings.md", "abbreviations.txt", "fences.md",
+    "lines-of-any-length.csv", "words-not-so-far-apart.txt",
 }  # fmt: skip
 
 Right = Literal["read", "refused", "either"]
@@ -72,8 +73,8 @@ GOOD: dict[str, Callable[[str], bytes]] = {
     ".pdf": lambda fact: made.one_page(shown(fact)),
     ".docx": made.docx,
     ".pptx": lambda fact: made.pptx("Towers", fact),
-    ".xlsx": lambda fact: made.xlsx(["Number", "What is known"], ["1", fact]),
-    ".csv": lambda fact: f"Number,What is known\n1,{fact}\n".encode(),
+    ".xlsx": lambda fact: made.xlsx(["Kind", "What is known"], ["tower", fact]),
+    ".csv": lambda fact: f"Kind,What is known\ntower,{fact}\n".encode(),
     ".epub": lambda fact: made.epub("Towers", fact),
 }
 """By suffix, how a file is made that holds this sentence."""
@@ -326,12 +327,15 @@ ODD_NAMES = (
 """Names of good text files, below the corpus; each is read, and found by what it says."""
 
 
+FIRST_ODD = 200  # the number of the tower that the first of them tells of
+
+
 def oddities(corpus: Path, outside: Path) -> tuple[list[str], list[str]]:
     """Put what is odd into a corpus: the sources that are to be read, and the names that are to be left out.
 
     :param outside: a folder that is not the corpus's; what lies there must never be read.
     """
-    for number, name in enumerate(ODD_NAMES):
+    for number, name in enumerate(ODD_NAMES, FIRST_ODD):
         (corpus / name).parent.mkdir(parents=True, exist_ok=True)
         (corpus / name).write_text(tower(number), "utf-8")
     (outside / "secret.txt").write_text("CANARY: this lies outside of the corpus.", "utf-8")
