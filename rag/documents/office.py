@@ -14,7 +14,11 @@ from rag.documents.tables import bounded, paragraph, table_lines
 from rag.documents.types import Limits
 from rag.documents.web import html_text, xml_root
 
-_STYLES = "p[style-name='Title'] => h1:fresh"  # mammoth has one for each heading, and none for this
+# What mammoth has no rule for: a title, and code of pandoc and LibreOffice.
+_STYLES = """\
+p[style-name='Title'] => h1:fresh
+p[style-name='Source Code'] => pre:separator('\\n')
+p[style-name='Preformatted Text'] => pre:separator('\\n')"""
 _NO_BODY = {"DATE", "FOOTER", "HEADER", "SLIDE_NUMBER"}  # placeholders that are on every slide
 _LAST_ROW = 1_048_576  # of any sheet
 _MERGED = re.compile(r'<(?:\w+:)?mergeCell [^>]*?ref="(\w+:\w+)"')

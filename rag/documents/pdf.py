@@ -10,7 +10,7 @@ from itertools import accumulate, product
 from math import hypot
 from typing import Any, NamedTuple
 
-from rag.documents.pdf_lines import WORD_GAP, Page, Piece, edge, rows_of, written
+from rag.documents.pdf_lines import MAX_OUTER, WORD_GAP, Page, Piece, rows_of, written
 from rag.documents.pdf_pages import Running, headings
 from rag.documents.types import Box, Limits
 from rag.errors import UnreadableDocument, in_words
@@ -64,7 +64,7 @@ def line_boxes(data: bytes, number: int, text: str, start: int, end: int) -> lis
     with _opened(data) as pdf, closing(pdf[number - 1]) as page:
         sheet = _Sheet(page)
         read = sheet.read()
-        some = range(len(edge(read, is_top=True)) + 1)
+        some = range(MAX_OUTER + 1)
         for top, bottom in sorted(product(some, some), key=sum):
             if (found := written(read, top, bottom)).whole == text:
                 return [box for span in found.spans(start, end) for box in sheet.boxes(number, *span)]
@@ -110,6 +110,7 @@ class _Sheet:
             raw = re.sub(r"[\ud800-\udfff]", "", raw)
         self.raw = raw
         self._numbers = [c_double() for _ in range(6)]
+        self._origin, self._sides = [*map(byref, self._numbers[:2])], [*map(byref, self._numbers[2:])]
         self._name, self._matrix = create_string_buffer(80), pypdfium2.raw.FS_MATRIX()
         self._place = pypdfium2.PdfPosConv(page, (0, 0, _FINE, _FINE, 0)).to_bitmap
         self._turn, (left, bottom, right, top) = page.get_rotation(), page.get_bbox()
@@ -128,23 +129,22 @@ class _Sheet:
         held: list[_Word] = []
         for word in words:
             if held and size and word[2] - held[-1][3] > WORD_GAP * size:
-                yield self._piece(held)
+                yield self._piece(held, self._size(held))
                 held = []
             held.append(word)
         if held:
-            yield self._piece(held)
+            yield self._piece(held, size if len(held) == len(words) else self._size(held))
 
-    def _piece(self, words: list[_Word]) -> Piece:
+    def _piece(self, words: list[_Word], size: float) -> Piece:
         first, last, longest = words[0], words[-1], max(words, key=lambda word: word[1] - word[0])
         bold = self._is_bold(first[0]) and self._is_bold(last[0])
-        return Piece(first[0], last[1], first[2], last[3], longest[4], self._size([longest]), bold)
+        return Piece(first[0], last[1], first[2], last[3], longest[4], size, bold)
 
     def _word(self, start: int, end: int) -> _Word:
-        x, y, *sides = self._numbers
-        self._pdfium.FPDFText_GetCharOrigin(self._text_page, self._at(start), byref(x), byref(y))
-        self._pdfium.FPDFText_GetCharBox(self._text_page, self._at(end - 1), *map(byref, sides))
-        left, right, bottom, top = (side.value for side in sides)
-        begin, base = self._shown(x.value, y.value)
+        self._pdfium.FPDFText_GetCharOrigin(self._text_page, self._at(start), *self._origin)
+        self._pdfium.FPDFText_GetCharBox(self._text_page, self._at(end - 1), *self._sides)
+        x, y, left, right, bottom, top = (number.value for number in self._numbers)
+        begin, base = self._shown(x, y)
         return start, end, begin, max(self._shown(left, bottom)[0], self._shown(right, top)[0]), base
 
     def _size(self, words: list[_Word]) -> float:

@@ -7,16 +7,19 @@ A page's text depends on that page alone, and on how many of its outermost rows 
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from heapq import nsmallest
 from itertools import accumulate, groupby, pairwise
 from typing import NamedTuple
 
 BROKEN = "\x02\ufffe"  # pdfium's mark in place of the hyphen of a word that it saw broken
 _BULLETS = str.maketrans("\uf0b7\uf0a7\uf076\uf0d8\uf0fc", "\u2022" * 5)  # Symbol's and Wingdings', which have no names
-_MARK = re.compile(r"[^\w\s]{1,2}|\(?\w{1,3}[.)]")  # what belongs to the cell behind it: $, a bullet, (a), 1.
+_MARK = re.compile(r"\(?\w{1,3}[.)]")  # of an item: what begins a row so belongs to the cell behind it
+_SIGN = re.compile(r"[^\w\s\u2010-\u2015-]{1,2}")  # so do these, but a dash, which is a cell: nothing
 _CLOSING = re.compile(r"[)%\]]+")  # and to the one before it
 WORD_GAP, _CELL_GAP = 0.8, 2  # in sizes of the font; what is less is a space between words
 _SAME_LINE = 0.6  # as large a shift is that of a footnote's mark, or of a column set a little lower
 LARGER = 1.15
+MAX_OUTER = 5  # rows at an edge of a page that may be left out
 _APART = 1.3  # times the usual distance of lines
 
 
@@ -106,9 +109,9 @@ def rows_of(pieces: Sequence[Piece]) -> list[Row]:
 
 
 def edge(page: Page, is_top: bool) -> list[int]:
-    """The outermost rows of a page, by their place in it, the outermost first, and the one within."""
-    order = sorted((row for row in range(len(page.rows))), key=lambda row: page.rows[row][0].base, reverse=not is_top)
-    return [row for row in order if page.rows[row][0].size][:6]
+    """The outermost rows of a page, by their place in it, the outermost first, and one within."""
+    upright = [(row[0].base if is_top else -row[0].base, at) for at, row in enumerate(page.rows) if row[0].size]
+    return [at for _, at in nsmallest(MAX_OUTER + 1, upright)]
 
 
 def written(page: Page, top: int = 0, bottom: int = 0) -> Text:
@@ -117,8 +120,11 @@ def written(page: Page, top: int = 0, bottom: int = 0) -> Text:
     rows = _in_order(page, [row for number, row in enumerate(page.rows) if number not in out])
     cells = [_cells(page, row) for row in rows]
     many = [len(found) > 1 for found in cells]
-    lines = [Line(found, many[at] and sum(many[max(0, at - 2) : at + 3]) > 1) for at, found in enumerate(cells)]
-    compounds = set(re.findall(r"\w+-\w+", page.raw))
+    near = [sum(many[max(0, at - 2) : at + 3]) > 1 for at in range(len(many))]
+    lines = [
+        Line(found, len(found) > 2 or (is_near and len(found) > 1)) for found, is_near in zip(cells, near, strict=True)
+    ]
+    compounds = set(re.findall(r"\b\w++-\w+", page.raw))
     pitch = _pitch(lines)
     text, length = Text([], []), 0
     for before, line in zip([None, *lines], lines, strict=False):
@@ -161,8 +167,9 @@ def _cells(page: Page, row: Row) -> list[Row]:
         return [row]
     cells: list[list[Piece]] = [[row[0]]]
     for piece in row[1:]:
-        is_sign = _MARK.fullmatch(page.text(cells[-1])) or _CLOSING.fullmatch(page.text([piece]))
-        cells[-1].append(piece) if is_sign else cells.append([piece])
+        before = page.text(cells[-1])
+        is_mark = _SIGN.fullmatch(before) or (len(cells) == 1 and _MARK.fullmatch(before))
+        cells[-1].append(piece) if is_mark or _CLOSING.fullmatch(page.text([piece])) else cells.append([piece])
     return [*cells]
 
 

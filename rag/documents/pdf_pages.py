@@ -1,11 +1,11 @@
 """What only all pages of a PDF tell together: which rows are running heads or page numbers, and which are headings."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import zip_longest
 
-from rag.documents.pdf_lines import LARGER, Page, Text, edge
+from rag.documents.pdf_lines import LARGER, MAX_OUTER, Page, Text, edge
 
 _EDGE = 0.09  # of the page's height: where running heads and feet are
 _NUMBERED_EDGE = 0.15  # those that count the pages may stand so far in
@@ -16,6 +16,8 @@ _LABEL = re.compile(
 )
 _COUNT = re.compile(r"(\d{1,4})\b|.*\b(\d{1,4})$")  # a number that begins or ends a line
 _HEADING = re.compile(r"[\w(\[\"'\u00a7\u2018\u201c\u300a\u3010].*[^\W\d].*(?<![.,;:\u3002])", re.DOTALL)
+_NUMBER = re.compile(r"\d{1,4}")
+_MAX_NUMBERS = 4
 _MAX_HEADING_CHARS, _MAX_HEADING_LINES, _MAX_LEVEL = 150, 3, 6
 
 
@@ -32,19 +34,22 @@ class Running:
 
     def __init__(self, pages: Sequence[Page]) -> None:
         self._pages, self.usual = pages, _usual_size(pages)
-        self._times = Counter[Hashable]()
-        self._slots = Counter[Hashable]()  # of places, how often what stands there is found again
-        seen = [
+        self._seen: defaultdict[Hashable, set[int]] = defaultdict(set)  # pages on which the same is found
+        self._heads: defaultdict[Hashable, dict[int, str]] = defaultdict(dict)  # by their place: what is found again
+        outer = [
             (number, row, is_top)
-            for number in range(len(pages))
+            for number, page in enumerate(pages)
             for is_top in (True, False)
-            for row in edge(pages[number], is_top)[:-1]
+            for row in edge(page, is_top)[:MAX_OUTER]
         ]
-        for one in seen:
-            self._times.update(self._keys(*one))
-        for one in seen:
-            slot, text, *_ = self._keys(*one)
-            self._slots[slot] += self._times[text] > 1
+        for number, row, is_top in outer:
+            place, texts, counts = self._keys(number, row, is_top)
+            for key in (place, *texts, *counts):
+                self._seen[key].add(number)
+        for number, row, is_top in outer:
+            place, texts, _ = self._keys(number, row, is_top)
+            if self._is_again(number, texts):
+                self._heads[place][number] = pages[number].text(pages[number].rows[row])
 
     def rows(self, number: int) -> tuple[int, int]:
         """How many rows at the top and at the bottom of a page, counted from 0, are such."""
@@ -53,7 +58,7 @@ class Running:
     def _outer(self, number: int, is_top: bool) -> int:
         page, found = self._pages[number], 0
         order = edge(page, is_top)
-        for at, row in enumerate(order, 1):
+        for at, row in enumerate(order[:MAX_OUTER], 1):
             if not (sure := self._sure(number, row, is_top)):
                 break
             one, following = page.rows[row][0], page.rows[order[at]][0] if at < len(order) else None
@@ -63,36 +68,41 @@ class Running:
 
     def _sure(self, number: int, row: int, is_top: bool) -> int:
         """2 where a row is a running head for sure, 1 where it is one if it stands apart, 0 where it is none."""
-        page = self._pages[number]
-        slot, text, *counts = self._keys(number, row, is_top)
-        times, large = self._times[text], page.rows[row][0].size > LARGER * self.usual
-        in_edge = self._height(page, row, is_top) < _EDGE * page.height
-        if in_edge and times >= max(3, len(self._pages) / 2):
+        page, count = self._pages[number], len(self._pages)
+        place, texts, counts = self._keys(number, row, is_top)
+        if any(len(self._seen[text]) >= max(3, count / 2) for text in texts):
             return 2
-        again = times > 1 or (self._times[slot] >= 4 and self._slots[slot] > self._times[slot] / 2)
-        labelled = _LABEL.fullmatch(page.text(page.rows[row])) is not None
-        counted = any(self._times[count] > 2 for count in counts)
-        return int(not large and (counted or (in_edge and (again or labelled))))
+        if page.rows[row][0].size > LARGER * self.usual:
+            return 0
+        if any(len(self._seen[key]) > 2 for key in counts):
+            return 1
+        there, heads = len(self._seen[place]), Counter(self._heads[place].values())
+        often = there >= 0.4 * count or any(len(self._seen[text]) >= max(8, count / 10) for text in texts)
+        usual = often and heads.total() >= there / 2  # a place of heads, not where the text begins
+        changes = len(heads) > 2 and max(heads.values()) <= there / 2  # as heads of chapters do
+        again = usual and (changes or self._is_again(number, texts))
+        return int(bool(texts) and (again or _LABEL.fullmatch(page.text(page.rows[row])) is not None))
 
-    def _keys(self, number: int, row: int, is_top: bool) -> list[Hashable]:
+    def _is_again(self, number: int, texts: Sequence[Hashable]) -> bool:
+        """Whether the same is found on a page near by: that of titles and tables is further away."""
+        return any(number + step in self._seen[text] for text in texts for step in (-2, -1, 1, 2))
+
+    def _keys(self, number: int, row: int, is_top: bool) -> tuple[Hashable, list[Hashable], list[Hashable]]:
         """What a row may have in common with those of other pages: its place, its words there, how it counts pages."""
         page = self._pages[number]
-        text, height = page.text(page.rows[row]), self._height(page, row, is_top)
-        place = is_top, round(height / 3)
-        letters = any(char.isalpha() for char in text) or text.isdecimal()
-        keys: list[Hashable] = [
-            (place, page.rows[row][0].size),
-            (place, re.sub(r"\d+", "#", text) if letters else text),
-        ]
-        if label := _LABEL.fullmatch(text):
-            keys += [(is_top, int(label[1]) - number)] if label[1].isdecimal() else []
-        elif height < _NUMBERED_EDGE * page.height and (count := _COUNT.match(text)):
-            keys.append((place, int(count[1] or count[2]) - number))
-        return keys
-
-    def _height(self, page: Page, row: int, is_top: bool) -> float:
-        base = page.rows[row][0].base
-        return base if is_top else page.height - base
+        text, first = page.text(page.rows[row]), page.rows[row][0]
+        height = first.base if is_top else page.height - first.base
+        place = is_top, round(height / 3), first.size
+        counts: list[Hashable] = []
+        if (label := _LABEL.fullmatch(text)) and label[1].isdecimal():
+            counts = [(is_top, int(label[1]) - number)]
+        elif height < _NUMBERED_EDGE * page.height and (found := _COUNT.match(text)):
+            counts = [(place, int(found[1] or found[2]) - number)]
+        if height > _EDGE * page.height:
+            return place, [], counts
+        numbers = [*_NUMBER.finditer(text)][:_MAX_NUMBERS]
+        told = [(text[: one.start()], int(one[0]) - number, text[one.end() :]) for one in numbers]
+        return place, [(place, one) for one in (text, *told)], counts
 
 
 def headings(texts: Sequence[Text], usual: float) -> Iterator[tuple[int, int, int]]:

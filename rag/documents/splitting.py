@@ -10,7 +10,7 @@ from itertools import groupby, zip_longest
 from operator import itemgetter
 from pathlib import Path
 
-from rag.documents.structure import Block, blocks, page_heads
+from rag.documents.structure import Block, blocks, table_heads
 from rag.documents.types import Document, Passage, Span
 
 SPLITTER = "sentences-700-v3"  # goes into the manifest: another splitter means other passages
@@ -36,11 +36,12 @@ _OPENER = re.compile(r"(?:The|A|An|It|In|He|She|They|We|This|That|These|On|At|Bu
 def split(document: Document) -> list[Passage]:
     """The passages of a document in order, none overlapping, with all text but marks, and headings that head some."""
     passages: list[Passage] = []
-    heads = page_heads(document)
-    for (_, sections, page), group in groupby(_quotable(document), key=itemgetter(0)):
+    found = [*_quotable(document)]
+    heads = table_heads(document, (block for _, block in found))
+    for (_, sections, _), group in groupby(found, key=itemgetter(0)):
         sentences = [span for _, block in group for span in _sentences(document.text, block)]
-        for at, run in enumerate(_packed(document.text, sentences)):
-            passages.append(_passage(document, sections, run, heads.get(page, "") if at else ""))
+        for run in _packed(document.text, sentences):
+            passages.append(_passage(document, sections, run, heads.get(run[0].start, "")))
     return passages
 
 

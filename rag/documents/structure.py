@@ -5,8 +5,7 @@ Knows offsets only; knows nothing of sentences or sizes.
 """
 
 import re
-from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -22,8 +21,10 @@ _ITEM = re.compile(r"[ \t]*(?:[-*+\u2022\u25cf]|\d{1,3}[.)])[ \t]+(?=\S)")
 _ROW = re.compile(r"[ \t]*\|.*\|[ \t]*$|.*\S[ \t]\|[ \t]\S")  # with bars around it, or between its cells alone
 _WIKI_HEADING = re.compile(r"[ \t]*(=(?: ?=){0,5}) ?([^=\s](?:.*[^=\s])?) ?=(?: ?=){0,5}[ \t]*$")  # MediaWiki's
 _RULE = re.compile(r"[ \t|:\-=_*]+$")  # a table's line below its header, or a horizontal rule
-_TITLE = re.compile(r"\s*(?!\d+\s*$)[A-Z0-9][^|]{3,90}(?<![.,;:])\s*$")  # a line of its own, not of a sentence
-_TOP_LINES, _TOP_CHARS, _TOP_TITLES = 8, 600, 3
+_FIGURE = re.compile(
+    r"\|\s*[$\u20ac\u00a3(]*\s*(?!(?:19|20)\d\d\s*(?:\||$))[\d.,]+\s*[%)]*\s*(?:\||$)"
+)  # a cell, but a year
+_MAX_LABEL_CHARS = 80  # of a line among rows that is none
 _MARKUP = re.compile(r"[*`]+(?=\S)|(?<=\S)[*`]+|(?<!\w)_+(?=\S)|(?<=\S)_+(?!\w)")
 
 
@@ -46,14 +47,26 @@ def blocks(document: Document) -> Iterator[Block]:
         yield from _page_blocks(document.text, Span(start, end), outline, markdown, marked)
 
 
-def page_heads(document: Document) -> dict[int | None, str]:
-    """What stands at the top of each page, by its number from 1: lines like headings that few other pages have."""
-    edges = [*document.page_starts, len(document.text)] if document.page_starts else []
-    tops = [document.text[start:end].lstrip()[:_TOP_CHARS].splitlines()[:_TOP_LINES] for start, end in pairwise(edges)]
-    times = Counter(line.strip() for top in tops for line in set(top))
-    limit = max(2, len(tops) / 10)
-    heads = [[line.strip() for line in top if _TITLE.match(line) and times[line.strip()] <= limit] for top in tops]
-    return {number: " ".join(lines[:_TOP_TITLES]) for number, lines in enumerate(heads, 1)}
+def table_heads(document: Document, found: Iterable[Block]) -> dict[int, str]:
+    """The header of each table's row in a PDF, by where the row begins: the rows without figures above those with some.
+
+    A line among the rows that is none, "Assets" for example, ends no table; a heading, a paragraph or a page does.
+    """
+    heads: dict[int, str] = {}
+    header, is_open, page = "", False, None
+    for block in found if document.page_starts else ():
+        line = document.text[block.span.start : block.span.end]
+        if block.kind != "row":
+            header = "" if block.kind == "heading" or len(line) > _MAX_LABEL_CHARS else header
+        elif _FIGURE.search(line):
+            header, page = (
+                header if page == document.page_at(block.span.start) else "",
+                document.page_at(block.span.start),
+            )
+            heads[block.span.start], is_open = header, False
+        else:
+            header, is_open, page = f"{header} {line}" if is_open else line, True, document.page_at(block.span.start)
+    return heads
 
 
 def first_heading(text: str) -> str:

@@ -80,7 +80,7 @@ class Passage:
     end: int
     page: int | None
     sentences: tuple[Span, ...]  # in document offsets, in order, none overlapping
-    head: str = ""  # what stands at the top of its page, where it does not begin there: a table's name, for example
+    head: str = ""  # the header of the table that it begins within
 
     @property
     def id(self) -> str:

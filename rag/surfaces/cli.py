@@ -87,10 +87,9 @@ def ask(rag: "Rag", question: Question, save: Save = None, as_json: Json = False
     """Ask one question."""
     if save and not save.parent.is_dir():
         raise ReceiptError(f"{save} cannot be written: there is no folder {save.parent}. Name one that exists.")
-    answer = rag.ask(question)
-    put(answer.to_dict() if as_json else terminal.marked(answer))
-    if not as_json:
-        terminal.put_quotes(answer)
+    answer = rag.ask(question) if as_json else terminal.answered(rag.stream(question))
+    if as_json:
+        put(answer.to_dict())
     if save:
         from rag.retrieval.disk import write_whole
         from rag.surfaces.receipt import receipt
@@ -135,11 +134,10 @@ def chat(rag: "Rag") -> None:
     history: list[Turn] = []
     while question := terminal.typed():
         try:
-            answer = terminal.streamed(rag.stream(question, history))
+            answer = terminal.answered(rag.stream(question, history))
         except (RagError, ValueError) as error:
             note(f"Error: {error}")
             continue
-        terminal.put_quotes(answer)
         history += [{"role": "user", "content": question}, {"role": "assistant", "content": answer.text}]
 
 

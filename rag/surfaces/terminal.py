@@ -14,11 +14,11 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rag.answering.types import Answer, Event, Sentence
+    from rag.answering.types import Answer, Event
 
 _LOG_EVERY_S = 10
 _NEAR_CHARS = 160  # of a passage that is shown where none answers
-NOT_FOUND = " (not found in the documents)"  # behind a sentence of a model that the documents do not bear out
+_NOT_FOUND = " (not found in the documents)"  # behind a sentence of a model that the documents do not bear out
 
 
 def prepare() -> None:
@@ -43,39 +43,26 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
-def marked(answer: Answer) -> str:
-    """The answer's text, with what its documents do not bear out marked as such."""
-    shown, cursor = "", 0
-    for sentence in answer.sentences:
-        shown += answer.text[cursor : sentence.end] + _mark(sentence)
-        cursor = sentence.end
-    return shown + answer.text[cursor:]
-
-
 def told(form: str, *given: Any) -> str:
     """What terminal.txt makes of something, under the name of its form there."""
     return str(getattr(_forms(), form)(*given)).removesuffix("\n")
 
 
-def put_quotes(answer: Answer) -> None:
-    """Each citation with its place and its quote, or the nearest passages; as notes, what to ask next, what failed."""
-    sys.stdout.write(_forms().quotes(answer, partial(shorten, width=_NEAR_CHARS)))
-    sys.stderr.write(_forms().afterwards(answer))
-
-
-def streamed(events: Iterable[Event]) -> Answer:
-    """Print an answer sentence by sentence, as its events come; the answer once it is done."""
+def answered(events: Iterable[Event]) -> Answer:
+    """Print an answer sentence by sentence, as its events come, then what it rests on; as notes, what to ask next."""
     from rag.answering.types import Done, Said
 
     shown = 0
     for event in events:
         if isinstance(event, Said):
-            sys.stdout.write(event.so_far[shown:] + _mark(event.sentence))
+            sys.stdout.write(event.so_far[shown:] + ("" if event.sentence.supported else _NOT_FOUND))
             sys.stdout.flush()
             shown = len(event.so_far)
         elif isinstance(event, Done):
-            put(event.answer.text[shown:])
             answer = event.answer
+    put(answer.text[shown:])
+    sys.stdout.write(_forms().quotes(answer, partial(shorten, width=_NEAR_CHARS)))
+    sys.stderr.write(_forms().afterwards(answer))
     return answer
 
 
@@ -132,7 +119,3 @@ def _forms() -> Any:
     from rag.surfaces.forms import form  # when something is to be shown
 
     return form(Path(__file__).with_suffix(".txt").read_text("utf-8"), str)
-
-
-def _mark(sentence: Sentence) -> str:
-    return "" if sentence.supported else NOT_FOUND

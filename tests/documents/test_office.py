@@ -357,7 +357,7 @@ def test_a_file_whose_parts_are_nonsense_is_read_or_refused_with_a_reason(tmp_pa
     made.save(file := BytesIO())
     with zipfile.ZipFile(file) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
-    for broken in parts:
+    for broken in (name for name in parts if name.endswith(("/document.xml", "styles.xml", ".rels", "sheet1.xml"))):
         try:
             assert _read(tmp_path, f"a{suffix}", _zipped({**parts, broken: b"<nonsense"})).text
         except CorpusError as refusal:

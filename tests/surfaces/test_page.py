@@ -157,6 +157,15 @@ def test_a_follow_up_brings_the_conversation_as_plain_text(page: Page, rag: Scri
     expect(page.locator(".searched .query")).to_have_text("And their fur? (resolved)")
 
 
+def test_what_the_page_adds_and_what_got_no_answer_is_no_part_of_the_conversation(page: Page, rag: ScriptedRag) -> None:
+    ask(page, "Is it down?")
+    ask(page, "And their fur?")
+    ask(page, "What do otters do?")
+    asked, said = rag.heard[-1][1]
+    assert asked == {"role": "user", "content": "And their fur?"}
+    assert said["content"].endswith("It is the thickest of all.")
+
+
 def test_a_sentence_without_support_says_so_in_words(page: Page) -> None:
     ask(page, "And their fur?")
     assert said(page).endswith("It is the thickest of all. not found in the documents")

@@ -196,25 +196,14 @@ def test_an_abstention_is_told_apart_and_gives_its_reason() -> None:
 def test_what_went_wrong_on_the_way_stands_below_the_answer_and_is_not_said() -> None:
     html = html_of(replace(answer(("One.", (cited(1),))), note="The model <m> failed."))
     assert Outline(html).texts["note"] == "The model <m> failed."
-    assert render.plain(html) == "One. [1]"
-
-
-def test_plain_gives_back_what_was_asked_and_said() -> None:
-    given = answer(("One <b>.", (cited(1), cited(2))), ("Two.", ()), query="other")
-    assert render.plain(html_of(given)) == "One <b>. [1] [2] Two."
-    assert render.plain(html_of(given, markdown=True)) == "One <b>. [1] [2] Two."
-    assert render.plain(render.asked("x < y & \n\n **z**", WORDS)) == "x < y & \n\n **z**"
-
-
-def test_plain_is_empty_for_what_is_no_answer() -> None:
-    assert render.plain(render.failed("It is down.", WORDS)) == render.plain(render.working("Searching")) == ""
+    assert Outline(html).texts["said literal"] == "One.1"
 
 
 def test_a_stopped_or_broken_reply_keeps_what_was_said() -> None:
     half = render.reply(answer(("One.", (cited(1),))), 1, lambda _: ("", ""), WORDS, done=False)
     for html in (render.stopped(WORDS, half), render.failed("It went down.", WORDS, half)):
         assert Outline(html).open == []
-        assert render.plain(html) == "One. [1]"
+        assert Outline(html).texts["said written"] == "One.1"
         assert "working" not in html
     assert "It went down." in Outline(render.failed("It went down.", WORDS, half)).texts["failure"]
     assert "Stopped." in Outline(render.stopped(WORDS, half)).texts["note"]

@@ -23,11 +23,7 @@ HTML = dict(re.findall(r"<!-- (\w+) -->\n(.*?)(?=<!-- |\Z)", (HERE / "parts.html
 STYLES = ("colours.css", "page.css", "shelf.css")
 SCRIPTS = ("page.js", "source.js", "shelf.js")
 CONCURRENT_ANSWERS = 4  # over all open pages; further questions wait their turn
-
-_RELAY = "window.page.relay(trigger)  // 'submit' and 'select'"  # page.js sends questions and openings through it
-_PICKS = "(...given) => [...given.slice(0, -1), window.page.picks()]"  # in the relay's place
-_ASKING = _PICKS.replace("picks", "asking")
-_SETTLED = "() => window.page.settled()"
+JS = PARTS["js"]
 
 
 def mount(app: FastAPI, rag: Rag) -> None:
@@ -52,7 +48,7 @@ def page(rag: Rag, saved: Conversations, i18n: gr.I18n) -> gr.Blocks:
         chat = gr.Chatbot(height=None, label=i18n("conversation"), **PARTS["chat"])
         words = {"label": i18n("question_label"), "placeholder": i18n("ask_about"), "submit_btn": i18n("ask")}
         box = gr.Textbox(**words, **PARTS["box"])
-        relay = gr.HTML(HTML["tools"], js_on_load=_RELAY, elem_id="tools", padding=False)
+        relay = gr.HTML(HTML["tools"], js_on_load=JS["relay"], elem_id="tools", padding=False)
         _wire(Talk(rag, saved, i18n), chat, box, relay)
         blocks.load(_telling(rag), **PARTS["quiet"])
     return blocks.queue(default_concurrency_limit=CONCURRENT_ANSWERS, max_size=64)
@@ -63,16 +59,16 @@ def _wire(talk: Talk, chat: gr.Chatbot, box: gr.Textbox, relay: gr.HTML) -> None
     both: dict[str, Any] = {"outputs": [box, chat], **PARTS["quiet"]}
     slow = both | {"trigger_mode": "once", "concurrency_id": "answers", "concurrency_limit": CONCURRENT_ANSWERS}
     running = [
-        box.submit(talk.ask, [box, chat, relay], js=_ASKING, **slow),
+        box.submit(talk.ask, [box, chat, relay], js=JS["asking"], **slow),
         relay.submit(talk.send, [chat], **slow),
     ]
     for event in running:
-        event.then(None, js=_SETTLED)
+        event.then(None, js=JS["settled"])
     stopping = {"queue": False, "cancels": running} | both
-    box.stop(talk.stop, [chat, relay], js=_PICKS, **stopping).then(None, js=_SETTLED)
+    box.stop(talk.stop, [chat, relay], js=JS["picks"], **stopping).then(None, js=JS["settled"])
     opening = relay.select(talk.open, None, **stopping)
-    opening.success(None, js="() => window.page.opened(true)")
-    opening.then(None, js="() => window.page.opened(false)")
+    opening.success(None, js=JS["opened"])
+    opening.then(None, js=JS["not_opened"])
 
 
 def _telling(rag: Rag) -> Callable[[gr.Request], None]:

@@ -63,14 +63,22 @@ window.page = (() => {
   const picks = () => ({
     conversation: state.conversation, language, model: state.model, sources: page.sources(), turn: state.turn,
   });
-  const asking = () => { // what goes with a question that is being sent
+  const told = (turn) => { // the conversation before a question as plain text, without questions that got no answer
+    const replies = all("#chat .reply");
+    return all("#chat .asked").slice(0, turn ? turn - 1 : undefined).flatMap((asked, at) => {
+      const text = textOf(replies[at], ".said");
+      return text ? [{ role: "user", content: asked.textContent }, { role: "assistant", content: text }] : [];
+    });
+  };
+  const asking = (turn = state.turn) => { // what goes with a question that is being sent
+    const before = told(turn);
     all("#chat .reply").at(-1)?.classList.add("heard"); // what comes is drawn as another element
     [heard, hearing] = ["", true];
     history.replaceState(null, "", `/?c=${state.conversation}`);
     setTimeout(() => page.listTalks(), 500);
-    return picks();
+    return { ...picks(), turn, history: before };
   };
-  const ask = (question, turn = null) => { if (!isBusy() && !state.opening) state.trigger("submit", { ...asking(), question, turn }); };
+  const ask = (question, turn = null) => { if (!isBusy() && !state.opening) state.trigger("submit", { ...asking(turn), question }); };
   const open = (conversation) => {
     state.opening = conversation; // until it is shown, what is asked would belong to the one that is
     edit(null);
@@ -147,9 +155,10 @@ window.page = (() => {
     return rows.slice(0, rows.indexOf(row) + 1).filter((one) => find(".asked", one)).length;
   };
   const questionOf = (turn) => all("#chat .asked")[turn - 1].textContent;
-  const textOf = (reply) => {
-    const said = reply && find(".said, .failure, .note", reply)?.cloneNode(true);
+  const textOf = (reply, part = ".said, .failure, .note") => {
+    const said = reply && find(part, reply)?.cloneNode(true);
     if (!said) return "";
+    if (part === ".said") all(".unfounded", said).forEach((mark) => mark.remove()); // it is ours, not the answer's
     all("a.cite", said).forEach((link) => link.replaceWith(` [${link.textContent}]`));
     all("p, li, tr, pre, h1, h2, h3, h4, h5, h6, br", said).forEach((block) => block.after("\n"));
     all("td, th", said).forEach((cell) => cell.after("\t"));

@@ -8,7 +8,6 @@ The markup is in reply.html; what buttons and links do is in page.js, which know
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -24,13 +23,6 @@ Around = Callable[[Citation], tuple[str, str] | None]
 _HTML = form(re.sub(r"\n\s*", "", Path(__file__).with_name("reply.html").read_text("utf-8")), escape)
 _MORE = '<p class="working">'
 _MARKS = re.compile(r"(?:[ \u00a0]?\[\d+\])+")  # what the answer writes after a cited sentence: " [1][2]"
-_PLAIN = (  # what markup becomes in plain text; every "<" is markup, as those of foreign text are entities
-    (re.compile(r'<span class="unfounded">.*?</span>'), ""),
-    (re.compile(r'<a [^>]*class="cite"[^>]*>(\d+)</a>'), r" [\1]"),
-    (re.compile(r"</(?:p|li|tr|pre|h\d|blockquote)>|<[bh]r ?/?>"), "\n"),
-    (re.compile(r"</t[dh]>"), " "),
-    (re.compile(r"<[^>]*>"), ""),
-)
 _SENTINEL = re.compile(f" ?{OPEN}([0-9]+|{UNSUPPORTED}){CLOSE}")
 
 
@@ -73,14 +65,6 @@ def reply(
     quotes = [(citation, around(citation), _address(citation)) for citation in answer.citations]
     said = Markup(_said(answer, turn, words))
     return str(_HTML.reply(answer, said, quotes, turn, words, done, liked, (answer.note, note)))
-
-
-def plain(shown: str) -> str:
-    """What a message says, as plain text, citations as `[n]`; "" for one that only reports a failure or a stop."""
-    said = "".join(re.findall(r'<div class="(?:asked|said [a-z]+)">(.*?)</div>', shown))
-    for markup, text in _PLAIN:
-        said = markup.sub(text, said)
-    return re.sub(r"\n{3,}", "\n\n", unescape(said)).strip()
 
 
 def _ended(shown: str, last: str, words: Words, kind: str) -> str:

@@ -5,7 +5,6 @@ What the page alone knows, `Picks`, comes with the question: page.js keeps it.
 """
 
 from collections.abc import AsyncIterator
-from itertools import pairwise
 from typing import Any, TypedDict
 
 import gradio as gr
@@ -33,6 +32,7 @@ class Picks(TypedDict, total=False):
     sources: list[str] | None  # None for all
     turn: int | None  # the question that is asked anew, with what followed it forgotten; None for the next one
     question: str  # where it was not typed
+    history: list[Turn]  # the conversation before it, without questions that got no answer
 
 
 class Talk:
@@ -83,7 +83,8 @@ class Talk:
         words, sources = words_in(picks["language"]), picks.get("sources")
         about = tuple(sources) if sources is not None else None
         user = user_of(request.request)
-        asked = Asked(question, turn, bool(again), history(before), picks["conversation"], user, about, words)
+        history = picks.get("history", [])
+        asked = Asked(question, turn, bool(again), history, picks["conversation"], user, about, words)
         begun = [*before, {"role": "user", "content": render.asked(question, words)}]
         busy = gr.Textbox(submit_btn=False, stop_btn=self._i18n("stop"), **emptied)
         yield busy, [*begun, {"role": "assistant", "content": render.working(words["searching"])}]
@@ -94,16 +95,6 @@ class Talk:
 
     def _ready(self) -> gr.Textbox:
         return gr.Textbox(submit_btn=self._i18n("ask"), stop_btn=False)
-
-
-def history(shown: Messages) -> list[Turn]:
-    """The conversation as plain text, without questions that got no answer."""
-    turns: list[Turn] = []
-    for one, after in pairwise(shown):
-        question, said = render.plain(_content(one)), render.plain(_content(after))
-        if (one["role"], after["role"]) == ("user", "assistant") and said:
-            turns += [{"role": "user", "content": question}, {"role": "assistant", "content": said}]
-    return turns
 
 
 def _first(shown: Messages, turns: int) -> Messages:
