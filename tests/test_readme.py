@@ -31,7 +31,7 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
         assert row is not None, f"RAG_{name.upper()} is not in the README"
         shown = row.split("|")[2].strip().strip("`")
         default = field.default
-        assert shown == ("" if default in (None, ()) else str(default))
+        assert shown == ("" if default in (None, (), "") else str(default))
         assert row.split("|")[3].strip() == field.description
 
 

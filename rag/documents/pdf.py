@@ -10,13 +10,16 @@ from itertools import accumulate, product
 from math import hypot
 from typing import Any, NamedTuple
 
-from rag.documents.pdf_lines import MAX_OUTER, WORD_GAP, Page, Piece, rows_of, written
+from rag.documents.ocr import WIDTH, recognised
+from rag.documents.pdf_lines import BROKEN, MAX_OUTER, WORD_GAP, Page, Piece, rows_of, written
 from rag.documents.pdf_pages import Running, headings
 from rag.documents.types import Box, Limits
 from rag.errors import UnreadableDocument, in_words
 
 _CONTROL = re.compile(r"[\x00\x01\x03-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # but line ends, and what marks a broken word
-_WIDE = re.compile(r"[\ud800-\udfff\U00010000-\U0010ffff]")  # of two units in UTF-16, or but one of two
+_BREAK = re.compile(r"[\u2010\u00ad](?=\r?\n)")  # a hyphen that was set because the line ended
+_GONE = re.compile(r"[\ud800-\udfff\u00ad]")  # half a character is none, and a hyphen that was not set neither
+_WIDE = re.compile(r"[\ud800-\udfff\u00ad\U00010000-\U0010ffff]")  # these, and what has two units in UTF-16
 _LINE = re.compile(r"[^\r\n\x02\ufffe]+")
 _WORD = re.compile(r"\S+")
 _BOLD = re.compile(rb"(?i)bold|black|heavy|cmbx")
@@ -32,7 +35,7 @@ class Read(NamedTuple):
     title: str  # in the metadata, or ""
     pages: list[str]  # the text of each
     headings: list[tuple[int, int, int]]  # for each line of one: its page from 0, where in its text, level from 1
-    unread: list[int]  # pages from 1 that hold pictures and no text
+    unread: list[int]  # pages from 1 that hold pictures and no text, or none but what was recognised in them
 
 
 def read_pdf(data: bytes, limits: Limits) -> Read:
@@ -48,11 +51,14 @@ def read_pdf(data: bytes, limits: Limits) -> Read:
             with closing(pdf[number]) as page:
                 pages.append(_Sheet(page).read())
                 unread += [number + 1] if not pages[-1].rows and _has_picture(page) else []
-    if not any(page.rows for page in pages):
-        raise UnreadableDocument("the PDF has no text layer; it may be a scan. Run it through OCR first")
+    if not any(page.rows for page in pages) and not (limits.ocr and unread):
+        raise UnreadableDocument(in_words("no_text_layer"))
     running = Running(pages)
     texts = [written(page, *running.rows(number)) for number, page in enumerate(pages)]
-    return Read(title, [text.whole for text in texts], [*headings(texts, running.usual)], unread)
+    found = [text.whole for text in texts]
+    for number in unread if limits.ocr else ():
+        found[number - 1] = _CONTROL.sub(" ", recognised(page_picture(data, number, WIDTH), limits.ocr))
+    return Read(title, found, [*headings(texts, running.usual)], unread)
 
 
 def line_boxes(data: bytes, number: int, text: str, start: int, end: int) -> list[Box] | None:
@@ -64,6 +70,8 @@ def line_boxes(data: bytes, number: int, text: str, start: int, end: int) -> lis
     with _opened(data) as pdf, closing(pdf[number - 1]) as page:
         sheet = _Sheet(page)
         read = sheet.read()
+        if not read.rows:
+            return []  # what was recognised in a picture
         some = range(MAX_OUTER + 1)
         for top, bottom in sorted(product(some, some), key=sum):
             if (found := written(read, top, bottom)).whole == text:
@@ -103,11 +111,12 @@ class _Sheet:
         self._page, self._pdfium = page, pypdfium2.raw
         self._text_page = page.get_textpage()
         raw = _CONTROL.sub(" ", str(self._text_page.get_text_range(errors="surrogatepass")))
+        raw = _BREAK.sub(BROKEN[0], raw)
         self._units: Sequence[int] = range(len(raw))  # where each character is for pdfium, which counts in UTF-16
         if _WIDE.search(raw):
             units = accumulate((1 + (char > "\uffff") for char in raw), initial=0)
-            self._units = [unit for char, unit in zip(raw, units, strict=False) if not "\ud800" <= char <= "\udfff"]
-            raw = re.sub(r"[\ud800-\udfff]", "", raw)
+            self._units = [unit for char, unit in zip(raw, units, strict=False) if not _GONE.match(char)]
+            raw = _GONE.sub("", raw)
         self.raw = raw
         self._numbers = [c_double() for _ in range(6)]
         self._origin, self._sides = [*map(byref, self._numbers[:2])], [*map(byref, self._numbers[2:])]

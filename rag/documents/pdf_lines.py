@@ -20,6 +20,8 @@ WORD_GAP, _CELL_GAP = 0.8, 2  # in sizes of the font; what is less is a space be
 _SAME_LINE = 0.6  # as large a shift is that of a footnote's mark, or of a column set a little lower
 LARGER = 1.15
 MAX_OUTER = 5  # rows at an edge of a page that may be left out
+_ENDS = ".!?:;\u3002"  # of sentences
+_INDENT = 50  # points; where lines begin less far apart, they are of one column
 _APART = 1.3  # times the usual distance of lines
 
 
@@ -125,10 +127,10 @@ def written(page: Page, top: int = 0, bottom: int = 0) -> Text:
         Line(found, len(found) > 2 or (is_near and len(found) > 1)) for found, is_near in zip(cells, near, strict=True)
     ]
     compounds = set(re.findall(r"\b\w++-\w+", page.raw))
-    pitch = _pitch(lines)
+    pitch, reach = _pitch(lines), _reach(lines)
     text, length = Text([], []), 0
     for before, line in zip([None, *lines], lines, strict=False):
-        apart = before is None or _are_apart(page, before, line, pitch)
+        apart = before is None or _are_apart(page, before, line, pitch) or _ends_early(page, before, line, reach)
         parts = [(_between(page.raw, before, line, apart, compounds), -1)] if before else []
         length += len(parts[0][0]) if before else 0
         text.lines.append((length, line, apart))
@@ -191,11 +193,31 @@ def _are_apart(page: Page, before: Line, line: Line, pitch: float) -> bool:
         return True
     ended = page.raw[before.last.start : before.last.end]
     if (down := first.base - last.base) < 0:
-        return ended[-1] in ".!?:;\u3002"
+        return ended[-1] in _ENDS
     if down < _APART * pitch * last.size:
         return False
     goes_on = len(ended) > 30 and (ended[-1].isalnum() or ended[-1] == ",") and page.raw[first.start].islower()
     return not (goes_on and abs(first.left - last.left) < last.size)
+
+
+def _reach(lines: list[Line]) -> dict[int, float]:
+    """How far to the right the lines of a column reach, by about where they begin."""
+    reach: dict[int, float] = {}
+    for line in lines:
+        place = round(line.first.left / _INDENT)
+        for near in (place - 1, place, place + 1):
+            reach[near] = max(line.last.right, reach.get(near, 0))
+    return reach
+
+
+def _ends_early(page: Page, before: Line, line: Line, reach: dict[int, float]) -> bool:
+    """Whether the next word would still have fitted: what follows then is another item, or a caption."""
+    last, first = before.last, line.first
+    written, following = page.raw[last.start : last.end], page.raw[first.start : first.end]
+    if written[-1] in _ENDS or before.is_row or line.is_row or following[0].islower() or _is_broken(page.raw, last):
+        return False
+    needed = (first.right - first.left) / len(following) * (len(following.split(maxsplit=1)[0]) + 2)
+    return last.right + needed < reach[round(before.first.left / _INDENT)]
 
 
 # --- Columns ------------------------------------------------------------------------------------------------------

@@ -6,12 +6,13 @@ import stat
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
 from rag.documents.office import read_docx, read_pptx, read_xlsx
-from rag.documents.pdf import read_pdf
-from rag.documents.structure import first_heading
+from rag.documents.pdf import Read, read_pdf
+from rag.documents.structure import blocks, first_heading
 from rag.documents.tables import read_csv
 from rag.documents.types import Document, Limits
 from rag.documents.web import read_epub, read_html
@@ -22,6 +23,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _INVISIBLE = re.compile(r"[\s\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]")
 _MAX_CONTROL_SHARE = 0.05  # above it a file is taken for binary; real texts with stray NULs stay far below
 _MAX_TITLE_CHARS = 200
+_NAMED_PAGES = 10  # of those without text
 # Titles that programs give to what has none.
 _PLACEHOLDER = re.compile(
     r"(?:(?:microsoft|word|excel|powerpoint|untitled|document|presentation|index|home|page)\b[ -]*)+\d*", re.IGNORECASE
@@ -95,7 +97,14 @@ def _read_pdf(source: str, data: bytes, limits: Limits) -> Document:
     found = read_pdf(data, limits)
     *starts, _ = accumulate((len(page) + 1 for page in found.pages), initial=0)
     headings = tuple((starts[page] + start, level) for page, start, level in found.headings)
-    return Document(source, found.title or Path(source).stem, "\n".join(found.pages), tuple(starts), headings)
+    read = Document(source, found.title, "\n".join(found.pages), tuple(starts), headings, _told_of(found, limits))
+    first = next((block.sections[-1] for block in blocks(read) if block.sections), "")
+    return replace(read, title=found.title or first or Path(source).stem)
+
+
+def _told_of(found: Read, limits: Limits) -> str:
+    pages = ", ".join(map(str, found.unread[:_NAMED_PAGES])) + (" ..." if len(found.unread) > _NAMED_PAGES else "")
+    return in_words("recognised" if limits.ocr else "scanned", pages=pages) if found.unread else ""
 
 
 def _marked(parse: Callable[[bytes, Limits], tuple[str, list[str]]]) -> Callable[[str, bytes, Limits], Document]:

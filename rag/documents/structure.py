@@ -7,7 +7,7 @@ Knows offsets only; knows nothing of sentences or sizes.
 import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Literal
 
 from rag.documents.types import Document, Span
@@ -83,7 +83,8 @@ def _page_blocks(
     """Join the lines that belong together; `outline` holds the open headings with their levels."""
     open_kind: Kind | None = None
     open_span = Span(page.start, page.start)
-    for kind, span in [*_lines(text, page, markdown, marked), ("blank", Span(page.end, page.end))]:
+    last: tuple[Kind | Literal["blank"], Span] = "blank", Span(page.end, page.end)
+    for kind, span in chain(_lines(text, page, markdown, marked), [last]):
         level = marked.get(span.start)
         if level and open_kind == "heading" and outline[-1][0] == level:  # a heading of several lines
             open_span = Span(open_span.start, span.end)

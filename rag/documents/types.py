@@ -33,6 +33,7 @@ class Limits:
     zip_ratio: int = 100  # of unpacked to packed
     parse_s: int = 60  # of computing
     parse_mb: int = 1000  # of memory
+    ocr: str = ""  # the languages that Tesseract reads pages without text in; "" for not at all
 
 
 @dataclass(frozen=True, slots=True)

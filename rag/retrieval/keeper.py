@@ -36,7 +36,8 @@ class Keeper:
         self.doing: tuple[str, int, int] | None = None  # what an ingest does now, how much is done, of how much
         self._embedder = embedder
         self._auto_ingest = settings.auto_ingest
-        limits = Limits(**{one.name: getattr(settings, f"max_{one.name}") for one in fields(Limits)})
+        numbers = {one.name: getattr(settings, f"max_{one.name}") for one in fields(Limits) if one.name != "ocr"}
+        limits = Limits(**numbers, ocr=settings.ocr)
         self._ingestion = Ingestion(self.corpus, self.folder, embedder, limits, self._tell)
         self._progress = progress
         self._lock = threading.RLock()

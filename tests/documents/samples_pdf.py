@@ -34,7 +34,7 @@ end of April.</p><p>I thank our crews, who worked through two storms that closed
 <tr><td>Corran to Saint Oun</td><td>365</td><td>4,960</td><td>(715)</td></tr></tbody></table>
 <p>The Corran route is kept open under a contract with the county, which pays for part of the loss.</p>
 <h1>Risks</h1><p>The three risks that the audit committee discussed most often were these:</p>
-<ul><li>The price of methanol, of which we have hedged sixty percent until March 2025</li>
+<ul><li>The price of methanol, hedged by sixty percent until March 2025</li>
 <li>The quay at Grand Brume, whose fenders are worn</li><li>The shortage of marine engineers</li></ul>
 <p>The external auditor, Castlemaine Hope LLP, has held office since 2016 and will be replaced next year.</p>
 </body></html>"""

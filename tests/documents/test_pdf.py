@@ -233,3 +233,60 @@ def _bare(text: str) -> str:
 def _is_in(some: str, all_of_it: str) -> bool:
     rest = iter(all_of_it)
     return all(character in rest for character in some)
+
+
+# --- Scans --------------------------------------------------------------------------------------------------------
+
+
+def scan(*pages: str) -> bytes:
+    """A PDF whose pages are pictures of these texts; with "", of a page that has its text."""
+    pictures = [Image.open(BytesIO(page_picture(make_pdf(text), 1, 1200))).convert("RGB") for text in pages]
+    pictures[0].save(out := BytesIO(), "PDF", save_all=True, append_images=pictures[1:], resolution=140)
+    return out.getvalue()
+
+
+def mixed() -> bytes:
+    with (
+        pypdfium2.PdfDocument(make_pdf("Ferries leave at 07:40.")) as pdf,
+        pypdfium2.PdfDocument(scan(*LINES[:1])) as two,
+    ):
+        pdf.import_pages(two)
+        pdf.new_page(612, 792)  # blank: no scan
+        pdf.save(out := BytesIO())
+    return out.getvalue()
+
+
+def test_a_page_without_a_text_layer_is_told_of_and_a_blank_one_is_not(town: Rag, corpus: Path) -> None:
+    (corpus / "mixed.pdf").write_bytes(mixed())
+    (corpus / "scan.pdf").write_bytes(scan(*LINES))
+    report = town.ingest()
+
+    assert dict(report.notes)["mixed.pdf"].startswith("no text layer, maybe scanned: page 2;")
+    assert "no text layer" in dict(report.failed)["scan.pdf"] and "RAG_OCR" in dict(report.failed)["scan.pdf"]
+
+
+def test_tesseract_reads_scans_where_it_is_asked_to(make_rag: MakeRag, corpus: Path) -> None:
+    (corpus / "mixed.pdf").write_bytes(mixed())
+    (corpus / "scan.pdf").write_bytes(scan(*LINES))
+    rag = make_rag(ocr="eng")
+    report = rag.ingest()
+
+    assert report.failed == () and "Tesseract" in dict(report.notes)["mixed.pdf"]
+    cited = rag.ask("How many clocks does the museum show?", sources=["scan.pdf"]).citations[0]
+    assert (cited.quote, cited.page) == (LINES[2], 3)
+    assert rag.boxes("scan.pdf", cited.start, cited.end) == []
+
+
+def test_a_language_that_tesseract_lacks_is_named(make_rag: MakeRag, corpus: Path) -> None:
+    (corpus / "scan.pdf").write_bytes(scan(*LINES))
+
+    assert "RAG_OCR" in dict(make_rag(ocr="xxx").ingest().failed)["scan.pdf"]
+
+
+def test_without_tesseract_the_reason_says_what_to_install(
+    make_rag: MakeRag, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (corpus / "scan.pdf").write_bytes(scan(*LINES))
+    monkeypatch.setenv("PATH", "")
+
+    assert "apt install tesseract-ocr" in dict(make_rag(ocr="eng").ingest().failed)["scan.pdf"]

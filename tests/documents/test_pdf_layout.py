@@ -61,7 +61,7 @@ def pdf(*pages: list[Set]) -> Read:
 
 def sections(tmp_path: Path, *pages: list[Set]) -> dict[str, str]:
     """Each passage of a document, with the headings above it."""
-    (tmp_path / "town.pdf").write_bytes(make_pdf(*(page(*one) for one in pages)))
+    (tmp_path / "town.pdf").write_bytes(make_pdf(*(page(*one) for one in pages), title="Port Elver"))
     return {one.text: one.section for one in split(read(tmp_path / "town.pdf", "town.pdf", Limits()))}
 
 

@@ -94,6 +94,9 @@ class ScriptedRag:
     def failed(self) -> tuple[tuple[str, str], ...]:
         return tuple(self.unreadable.items())
 
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
     def doing(self) -> None:
         """Nothing: it brings nothing in."""
 
