@@ -5,7 +5,7 @@
 # make check    lint, types and the fast tests
 # make install  the part that all share: .venv, complete and up to date
 #
-# Variables: PORT, PYTHON, EXTRAS (for example EXTRAS=anthropic,ollama), PIP_ARGS, BENCH_ARGS (of bench-answers)
+# Variables: PORT, PYTHON, EXTRAS (for example EXTRAS=anthropic,ollama), PIP_ARGS, BENCH_ARGS
 
 PORT ?= 7860
 PYTHON ?= python3
@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 STAMP := .venv/.complete$(if $(EXTRAS),-$(EXTRAS))
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
-.PHONY: chat test torture check lint bench bench-answers bench-page bench-retrieval bench-scale install clean
+.PHONY: chat test torture check lint bench bench-answers bench-documents bench-page bench-retrieval bench-scale install clean
 
 chat: install
 	@$(BIN)/rag serve --port $(PORT)
@@ -46,6 +46,10 @@ bench: bench-answers
 # Most of the sets are not shipped: benchmarks/answers.py and retrieval.py say which, and leave out what is missing.
 bench-answers: install
 	@$(BIN)/python -m benchmarks.answers $(BENCH_ARGS)
+
+# FinanceBench's filings are not shipped: benchmarks/documents.py says where they would be, and leaves them out else.
+bench-documents: install
+	@$(BIN)/python -m benchmarks.documents $(BENCH_ARGS)
 
 # Needs Chromium. `.venv/bin/python -m benchmarks.page --pictures docs` makes the README's pictures.
 bench-page: install

@@ -1,0 +1,98 @@
+"""One ingest of a folder, and questions about what is in it, in a process whose memory is its own.
+
+    python -m tests.documents.hostile_ingest CORPUS PLACE SETTINGS QUESTIONS
+
+PLACE gets the index and the data; SETTINGS and QUESTIONS are JSON. Prints, as JSON, what was reported, what was
+answered, and what it took: seconds for each file, and megabytes of this process and of its largest child.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import resource
+import sys
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rag import Rag, Settings
+from rag.retrieval.lexical import words
+from tests.fakes import HashingEmbeddings
+
+MOST_BYTES = 6_000_000_000  # of addresses, of which most are never used: whatever happens, the machine goes on
+
+
+class QuickEmbeddings(HashingEmbeddings):
+    """The hashing embedder with a memory for words: hostile texts say the same ones over and over."""
+
+    model = "hashing, quick"
+
+    def _vector(self, text: str) -> list[float]:
+        total = np.full(self.dimensions, 0.01)
+        for word in words(text)[:300]:
+            total += direction(word, self.dimensions)
+        return list(total / np.linalg.norm(total))
+
+
+@cache
+def direction(word: str, dimensions: int) -> Any:
+    return np.array(HashingEmbeddings(dimensions).embed_query(word))
+
+
+def main() -> None:
+    """Print what happened."""
+    corpus, place, settings, questions = sys.argv[1:]
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES if most < 0 else min(MOST_BYTES, most), most))
+    times: list[tuple[float, str, int]] = []
+    folders = {"corpus_dir": corpus, "index_dir": Path(place) / "index", "data_dir": Path(place) / "data"}
+    with Rag(
+        Settings(_env_file=None, llm="extractive", **folders, **json.loads(settings)),
+        embeddings=QuickEmbeddings(),
+        progress=lambda what, done, _: times.append((time.perf_counter(), what, done)),
+    ) as rag:
+        started = time.perf_counter()
+        report = rag.ingest()
+        seconds = time.perf_counter() - started
+        answers = {question: rag.ask(question) for question in json.loads(questions)}
+        found = {
+            "seconds": seconds,
+            "phases": phases(times),
+            "worst": worst(times, sorted([*report.added, *report.updated, *report.unchanged, *dict(report.failed)])),
+            "read": sorted([*report.added, *report.updated, *report.unchanged]),
+            "unchanged": report.unchanged,
+            "failed": dict(report.failed),
+            "notes": dict(report.notes),
+            "passages": report.passages,
+            "answers": {asked: [answer.text, [h.source for h in answer.hits[:1]]] for asked, answer in answers.items()},
+            "canaries": [hit.source for hit in rag.search("CANARY secret outside", k=20) if "CANARY:" in hit.text],
+        }
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    found["peak_mb"] = [own.ru_maxrss / 1024, children.ru_maxrss / 1024]
+    sys.stdout.write(json.dumps(found))
+
+
+def phases(times: list[tuple[float, str, int]]) -> dict[str, float]:
+    """How long each part of the ingest took."""
+    spent: dict[str, float] = {}
+    for (start, what, _), (end, _, _) in itertools.pairwise(times):
+        spent[what] = spent.get(what, 0) + end - start
+    return spent
+
+
+def worst(times: list[tuple[float, str, int]], sources: list[str]) -> list[tuple[str, float]]:
+    """The files that took longest to read, with their seconds."""
+    spent = [
+        (sources[done], end - start)
+        for (start, what, done), (end, _, _) in itertools.pairwise(times)
+        if what == "reading" and done < len(sources)
+    ]
+    return sorted(spent, key=lambda one: -one[1])[:10]
+
+
+if __name__ == "__main__":
+    main()
