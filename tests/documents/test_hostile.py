@@ -67,7 +67,7 @@ def assert_sound(document: Document) -> None:
     assert list(document.page_starts) == sorted(document.page_starts)
     for passage in split(document):
         assert document.text[passage.start : passage.end] == passage.text
-        assert len(passage.text) <= 9 * MAX_PASSAGE_WEIGHT  # up to eight marks and spaces between sentences weigh nothing
+        assert len(passage.text) <= 9 * MAX_PASSAGE_WEIGHT  # eight characters between sentences are free
 
 
 # --- One by one ---------------------------------------------------------------------------------------------------
