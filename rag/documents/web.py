@@ -42,7 +42,7 @@ _AROUND = re.compile(  # how classes and ids name what is no part of an article
 _LEADS = {"p", "h1", "h2", "h3", "h4", "h5", "h6"}
 _MENUS = {"ul", "ol", "div", "p", "section", "table"}
 _MAX_MENU_ITEM = 40  # letters of a link, on average; where the links are longer, they may be read
-_MIN_ARTICLE = 500  # letters beside a cell of links, for it to be a margin
+_MIN_ARTICLE = 200  # letters beside a cell of links, for it to be a margin
 _NCX = "application/x-dtbncx+xml"
 _FIRST = "(ancestor-or-self::p | descendant::*[normalize-space()])"
 _MAIN = "self::main | self::article | self::*[@role='main']"
@@ -102,9 +102,7 @@ def _named(chapter: Any, path: str, labels: list[Any]) -> Any:
             start = chapter.get_element_by_id(place, None) if place else chapter.body
             if file == path and label and start is not None:
                 first = next(iter(start.xpath(_FIRST)), chapter.body[0])
-                if " ".join(first.text_content().split()).casefold() == label.casefold():
-                    first.text = label
-                else:
+                if " ".join(first.text_content().split()).casefold() != label.casefold():
                     first.addprevious(first := first.makeelement("p"))
                 first.tag = f"h{min(max(depth, 1), 6)}"
     return chapter
@@ -132,9 +130,7 @@ def _decoded(data: bytes) -> str:
     found = _CHARSET.search(data[:4096])
     if found and (data.isascii() or "\ufffd" in data.decode("utf-8", "replace")):
         name = found[1].decode("ascii").lower()
-        name = (
-            "utf-8" if name.startswith(("utf", "ucs")) else name
-        )  # what could be read as ASCII is in no other of them
+        name = "utf-8" if name.startswith(("utf", "ucs")) else name  # the others could not be read as ASCII
         with suppress(LookupError, UnicodeError):
             text = data.decode(_CODECS.get(name, name), "replace")
             if 10 * text.count("\ufffd") <= len(re.findall(r"[^\x00-\x7f]", text)):  # else it says so wrongly
