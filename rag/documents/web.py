@@ -104,6 +104,7 @@ def _named(chapter: Any, path: str, labels: list[Any]) -> Any:
                 first = next(iter(start.xpath(_FIRST)), chapter.body[0])
                 if " ".join(first.text_content().split()).casefold() != label.casefold():
                     first.addprevious(first := first.makeelement("p"))
+                    first.text = label
                 first.tag = f"h{min(max(depth, 1), 6)}"
     return chapter
 
