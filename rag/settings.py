@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     max_zip_mb: int = Field(default=100, ge=1, description="of these, unpacked")
     max_zip_ratio: int = Field(default=100, ge=1, description="of unpacked to packed, above 1 MB")
     max_parse_s: int = Field(default=60, ge=1, description="seconds of computing that reading one file may take")
-    max_parse_mb: int = Field(default=1000, ge=200, description="memory that reading one file may take; not on macOS")
+    max_parse_mb: int = Field(default=700, ge=200, description="memory that reading one file may take; not on macOS")
     ocr: str = Field(
         default="",
         description="languages, such as eng or eng+deu, in which Tesseract reads scanned pages of PDFs",

@@ -46,7 +46,7 @@ class ExtractiveAnswerer:
         else:
             chosen, best = _chosen(reading), reading.sentences[0]
             clear = [_made_clear(s, question, chosen) if s is best else s for s in chosen]
-            yield from (Draft(s.line, (s, *_twins(s, reading)), lead=" ") for s in clear)
+            yield from (Draft(s.line, (s, *_twins(s, reading)), lead="\n" if " | " in s.line else " ") for s in clear)
 
     def _key_sentence(self, hit: Hit) -> Draft:
         """The sentence nearest to the passage as a whole."""

@@ -5,8 +5,8 @@ never searched for: a passage is cut from its document, so it slices back.
 """
 
 import re
-from collections.abc import Iterator
-from itertools import groupby, zip_longest
+from collections.abc import Iterable, Iterator
+from itertools import chain, groupby, pairwise
 from operator import itemgetter
 from pathlib import Path
 
@@ -36,10 +36,9 @@ _OPENER = re.compile(r"(?:The|A|An|It|In|He|She|They|We|This|That|These|On|At|Bu
 def split(document: Document) -> list[Passage]:
     """The passages of a document in order, none overlapping, with all text but marks, and headings that head some."""
     passages: list[Passage] = []
-    found = [*_quotable(document)]
-    heads = table_heads(document, (block for _, block in found))
-    for (_, sections, _), group in groupby(found, key=itemgetter(0)):
-        sentences = [span for _, block in group for span in _sentences(document.text, block)]
+    heads = table_heads(document, (block for _, block in _quotable(document)))
+    for (_, sections, _), group in groupby(_quotable(document), key=itemgetter(0)):
+        sentences = (span for _, block in group for span in _sentences(document.text, block))
         for run in _packed(document.text, sentences):
             passages.append(_passage(document, sections, run, heads.get(run[0].start, "")))
     return passages
@@ -48,7 +47,8 @@ def split(document: Document) -> list[Passage]:
 def _quotable(document: Document) -> Iterator[tuple[_Place, Block]]:
     """The blocks to quote, each with its place."""
     headings = 0
-    for block, following in zip_longest(found := list(blocks(document)), found[1:]):
+    for block, following in pairwise(chain(blocks(document), [None])):
+        assert block
         headings += block.kind == "heading"
         bare = following is None or (following.kind == "heading" and len(following.sections) <= len(block.sections))
         if block.kind != "heading" or bare:
@@ -60,7 +60,7 @@ def _sentences(text: str, block: Block) -> list[Span]:
     return sentence_spans(text, block.span) if is_long or block.kind in ("paragraph", "item") else [block.span]
 
 
-def _packed(text: str, sentences: list[Span]) -> Iterator[list[Span]]:
+def _packed(text: str, sentences: Iterable[Span]) -> Iterator[list[Span]]:
     """Runs of neighbouring sentences, each run as long as the size allows."""
     held: list[Span] = []
     weight = 0

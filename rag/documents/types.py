@@ -32,7 +32,7 @@ class Limits:
     zip_mb: int = 100  # of these, unpacked
     zip_ratio: int = 100  # of unpacked to packed
     parse_s: int = 60  # of computing
-    parse_mb: int = 1000  # of memory
+    parse_mb: int = 700  # of memory
     ocr: str = ""  # the languages that Tesseract reads pages without text in; "" for not at all
 
 

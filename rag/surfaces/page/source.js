@@ -90,7 +90,7 @@
     const { source, start, end } = Object.fromEntries(new URLSearchParams(hash.slice(4)));
     const passage = find(".passage", copy), title = find(".title", copy).textContent;
     const lines = document.createTreeWalker(passage, NodeFilter.SHOW_TEXT);
-    while (lines.nextNode()) lines.currentNode.data = lines.currentNode.data.replace(/(?<!\n)\n(?!\n)/g, " "); // the page's own lines
+    while (lines.nextNode()) lines.currentNode.data = lines.currentNode.data.replace(/(?<!\n)(?<! \| [^\n]*)\n(?!\n|[^\n]* \| |[\u2022*-] )/g, " "); // the page's own lines
     const boxes = await call("GET", `sheet?${query({ source, start, end })}`).catch(() => []);
     for (const page of new Set(boxes.map((box) => box.page))) {
       const given = [source, page, boxes.filter((one) => one.page === page), say("page_picture", { page, title })];
