@@ -117,8 +117,8 @@ def _marked(parse: Callable[[bytes, Limits], tuple[str, list[str]]]) -> Callable
         except (UnreadableDocument, MemoryError):
             raise
         except Exception as error:  # a parser fails on a damaged file in any way
-            why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise UnreadableDocument(in_words("damaged", suffix=Path(source).suffix.lower(), why=why)) from error
+            kind = type(error).__name__  # its words are for programmers
+            raise UnreadableDocument(in_words("damaged", suffix=Path(source).suffix.lower(), why=kind)) from error
         pages = [clean(page) for page in found]
         text, title = "".join(pages), " ".join(clean(title).split())
         title = "" if _PLACEHOLDER.fullmatch(title) else title

@@ -91,7 +91,7 @@ def read_csv(data: bytes, limits: Limits) -> tuple[str, list[str]]:
     """No title, and the text: one line for each row."""
     from rag.documents.readers import decode
 
-    csv.field_size_limit(limits.chars)
+    csv.field_size_limit(limits.file_mb * 1_000_000)  # a text that is too long is refused as such, below
     text = decode(data).replace("\0", " ").replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
     sep, _, rest = text.partition("\n")
     named = sep.lower().startswith("sep=") and len(sep) == 5  # Excel's own mark

@@ -85,6 +85,7 @@ def _decoded(data: bytes) -> str:
     found = _CHARSET.search(data[:4096])
     if found and (data.isascii() or "\ufffd" in data.decode("utf-8", "replace")):
         name = found[1].decode("ascii").lower()
+        name = "utf-8" if name.startswith(("utf-16", "utf-32")) else name  # else this could not be read
         with suppress(LookupError, UnicodeError):
             text = data.decode(_CODECS.get(name, name), "replace")
             if 10 * text.count("\ufffd") <= len(re.findall(r"[^\x00-\x7f]", text)):  # else it says so wrongly
