@@ -98,7 +98,8 @@ def test_files_and_functions_are_short(path: Path) -> None:
 
 
 def test_the_library_can_be_read_in_an_afternoon() -> None:
-    assert sum(len(lines_of_code(path)) for path in MODULES) < 6000
+    # 6,000 held until there were readers for nine formats; they have some 900 lines.
+    assert sum(len(lines_of_code(path)) for path in MODULES) < 7000
 
 
 def lines_of_code(path: Path) -> set[int]:

@@ -18,7 +18,7 @@ def opened(data: bytes, suffix: str, limits: Limits) -> ZipFile:
     try:
         archive = ZipFile(BytesIO(data))
     except (BadZipFile, ValueError, NotImplementedError) as error:
-        known = in_words("zip_damaged" if data.startswith(b"PK") else "other_format", suffix=suffix, error=error)
+        known = in_words("zip_damaged" if data.startswith(b"PK") else "other_format", suffix=suffix)
         raise UnreadableDocument(known) from error
     files = archive.infolist()
     if len(files) > limits.zip_entries:

@@ -139,7 +139,7 @@ def _words(element: Any, flow: _Flow) -> str | None:
 
 def _is_layout(table: Any) -> bool:
     """Whether a table is there for its looks: it holds another, or, without header cells, headings or long texts."""
-    cells = list(table.iter("td", "th", "caption"))
+    cells = table.xpath(".//tr/td | .//tr/th | ./caption")  # what stands elsewhere would be lost
     if table.get("role") in ("presentation", "none") or next(islice(table.iter("table"), 1, None), None) is not None:
         return True
     sizes = [len("".join("".join(cell.itertext()).split())) for cell in (table, *cells)]

@@ -97,7 +97,9 @@ def _shape(shape: Any) -> Iterator[str]:
                 for cells in rows[row : row + cell.span_height]:
                     cells[column : column + cell.span_width] = [cell] * cell.span_width
         texts = [[cell.text for cell in cells] for cells in rows]
-        yield from ("\n", *table_lines(texts, 1 if shape.table.first_row else None))
+        style = shape.table._tbl.tblPr
+        is_headed = shape.table.first_row or style is None or not style.attrib  # LibreOffice says nothing of it
+        yield from ("\n", *table_lines(texts, 1 if is_headed else None))
     elif getattr(shape, "has_chart", False):
         yield from _chart(shape.chart)
 

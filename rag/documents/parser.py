@@ -123,9 +123,6 @@ def _answer(path: str, source: str, limits: Limits, answers: IO[str]) -> None:
         answer = {"refusal": type(error).__name__, "reason": str(error)}
     except MemoryError:
         answer = "memory"
-    except Exception as error:  # a parser's bug, which any file may bring out
-        reason = in_words("damaged", suffix=Path(source).suffix, why=type(error).__name__)
-        answer = {"refusal": UnreadableDocument.__name__, "reason": reason}
     print(json.dumps(answer), file=answers, flush=True)
 
 

@@ -16,7 +16,7 @@ from rag.documents.structure import blocks, first_heading
 from rag.documents.tables import read_csv
 from rag.documents.types import Document, Limits
 from rag.documents.web import read_epub, read_html
-from rag.errors import EmptyDocument, UnreadableDocument, UnsupportedFormat, in_words
+from rag.errors import CorpusError, EmptyDocument, UnreadableDocument, UnsupportedFormat, in_words
 
 _BINARY_MAGIC = (b"\x7fELF", b"%PDF-", b"PK\x03\x04", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"\x1f\x8b", b"MZ\x90")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -26,7 +26,8 @@ _MAX_TITLE_CHARS = 200
 _NAMED_PAGES = 10  # of those without text
 # Titles that programs give to what has none.
 _PLACEHOLDER = re.compile(
-    r"(?:(?:microsoft|word|excel|powerpoint|untitled|document|presentation|index|home|page)\b[ -]*)+\d*", re.IGNORECASE
+    r"(?:(?:microsoft|word|excel|powerpoint|untitled|document|presentation|unknown|title|index|home|page)\b[ -]*)+\d*",
+    re.IGNORECASE,
 )
 
 
@@ -36,7 +37,13 @@ def read(path: Path, source: str, limits: Limits) -> Document:
     if reader is None:
         known = ", ".join(SUFFIXES)
         raise UnsupportedFormat(f"{path.suffix or 'a file without suffix'} is not a known format; known are {known}")
-    document = reader(source, _bytes_of(path, limits.file_mb * 1_000_000), limits)
+    try:
+        document = reader(source, _bytes_of(path, limits.file_mb * 1_000_000), limits)
+    except (CorpusError, MemoryError):
+        raise
+    except Exception as error:  # a parser fails on a damaged file in any way, and its words help no reader
+        known = in_words("damaged", suffix=path.suffix.lower(), why=type(error).__name__)
+        raise UnreadableDocument(known) from error
     if len(document.text) > limits.chars:
         raise UnreadableDocument(in_words("too_long", limit=limits.chars))
     if not _INVISIBLE.sub("", document.text):
@@ -111,14 +118,8 @@ def _marked(parse: Callable[[bytes, Limits], tuple[str, list[str]]]) -> Callable
     """A reader of what a parser turns into a title, or "", and Markdown page by page."""
 
     def read_marked(source: str, data: bytes, limits: Limits) -> Document:
-        try:
-            with warnings.catch_warnings(action="ignore"):  # parsers tell of what they skip
-                title, found = parse(data, limits)
-        except (UnreadableDocument, MemoryError):
-            raise
-        except Exception as error:  # a parser fails on a damaged file in any way
-            kind = type(error).__name__  # its words are for programmers
-            raise UnreadableDocument(in_words("damaged", suffix=Path(source).suffix.lower(), why=kind)) from error
+        with warnings.catch_warnings(action="ignore"):  # parsers tell of what they skip
+            title, found = parse(data, limits)
         pages = [clean(page) for page in found]
         text, title = "".join(pages), " ".join(clean(title).split())
         title = "" if _PLACEHOLDER.fullmatch(title) else title

@@ -78,9 +78,10 @@ def _has_head(table: Sequence[Row]) -> bool:
     if any(name in cells for name, cells in zip(head, columns, strict=True)):
         return False
     numeric = [bool(cells) and sum(map(_is_datum, cells)) >= _MIN_NUMERIC * len(cells) for cells in columns]
-    if any(map(_is_datum, named)):
-        are_years = all(map(_YEAR.fullmatch, named[bool(head[0]) :])) and not _is_datum(head[0])
-        return are_years and all(numeric[1:]) and not all(_YEAR.fullmatch(c) for cells in columns[1:] for c in cells)
+    if years := [at for at, name in enumerate(head) if _is_datum(name)]:  # at most years may be names
+        are_years = years[0] > 0 and all(_YEAR.fullmatch(head[at]) and numeric[at] for at in years)
+        is_clear = len(years) > 1 or len(head) == 2
+        return are_years and is_clear and not all(_YEAR.fullmatch(cell) for at in years for cell in columns[at])
     if len(head) > 2:
         return True
     units = {re.sub(r"[\d\W]+", "", cell) for cell in columns[1]}  # of pairs they differ
@@ -91,7 +92,7 @@ def read_csv(data: bytes, limits: Limits) -> tuple[str, list[str]]:
     """No title, and the text: one line for each row."""
     from rag.documents.readers import decode
 
-    csv.field_size_limit(limits.file_mb * 1_000_000)  # a text that is too long is refused as such, below
+    csv.field_size_limit(len(data) + 1)  # none of its own: what is too long is found out below
     text = decode(data).replace("\0", " ").replace("\r\n", "\n").replace("\r", "\n").lstrip("\n")
     sep, _, rest = text.partition("\n")
     named = sep.lower().startswith("sep=") and len(sep) == 5  # Excel's own mark

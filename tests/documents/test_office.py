@@ -186,6 +186,15 @@ def test_a_slides_table_chart_and_diagram_are_read(tmp_path: Path) -> None:
     assert "# Diagram\n\n- Step one\n" in text
 
 
+def test_the_first_row_of_a_decks_table_that_says_nothing_of_it_is_the_header(tmp_path: Path) -> None:
+    deck = _deck("Fire")
+    table = deck.slides[0].shapes.add_table(2, 2, *SQUARE).table
+    _fill(table, [["Fire", "Extinguisher"], ["Oil", "Foam"]])
+    table._tbl.tblPr.attrib.clear()  # as LibreOffice writes it
+
+    assert "Fire: Oil | Extinguisher: Foam" in _read(tmp_path, "a.pptx", deck).text
+
+
 def test_merged_cells_of_a_slides_table_stand_in_each_row(tmp_path: Path) -> None:
     deck = _deck("Table")
     table = deck.slides[0].shapes.add_table(3, 3, *SQUARE).table

@@ -85,8 +85,9 @@ def test_a_single_column_is_text() -> None:
         [["name", "role"], ["Anna Kol", "Pilot"], ["Jon Berg", "Cook"]],
         [["", "North", "South"], ["Depth", "12 m", "8 m"]],
         [["Ships", "2021", "2022"], ["Ferries", "100", "120"], ["Yachts", "1200", "1300"]],
+        [["Source", "2023", "2024", "Growth"], ["Members", "41200", "44290", "7.5%"]],
     ],
-    ids=["mixed", "text", "pairs over numbers", "lower case", "empty corner", "years"],
+    ids=["mixed", "text", "pairs over numbers", "lower case", "empty corner", "years", "years and words"],
 )
 def test_a_first_row_that_names_columns_is_the_header(rows: list[list[str]]) -> None:
     lines = _lines(rows)
@@ -102,8 +103,9 @@ def test_a_first_row_that_names_columns_is_the_header(rows: list[list[str]]) -> 
         [["Pier 4", "1987", "1990"], ["Pier 5", "1991", "1999"]],
         [["Anna", "yes", "yes"], ["Jon", "no", "yes"]],
         [["North", "a", "b"], ["North", "c", "d"]],
+        [["Anna", "1987", "pilot"], ["Jon", "320", "cook"]],
     ],
-    ids=["numbers", "years over years", "twice the same", "goes on below"],
+    ids=["numbers", "years over years", "twice the same", "goes on below", "one year among words"],
 )
 def test_a_first_row_of_data_is_no_header(rows: list[list[str]]) -> None:
     assert _lines(rows) == [" | ".join(row) for row in rows]
@@ -192,6 +194,11 @@ def test_a_header_repeated_in_all_rows_is_refused_beyond_the_limit_of_characters
 
     with pytest.raises(UnreadableDocument, match="RAG_MAX_CHARS"):
         _csv(tmp_path, text, limits=Limits(chars=20_000))
+
+
+def test_a_cell_beyond_the_limit_of_characters_is_refused_for_its_length(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableDocument, match="RAG_MAX_CHARS"):
+        _csv(tmp_path, f"a,b\n1,{'w' * 40_000}\n", limits=Limits(chars=20_000))
 
 
 def test_a_binary_file_is_no_csv(tmp_path: Path) -> None:

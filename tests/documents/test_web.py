@@ -98,6 +98,13 @@ def test_a_heading_in_the_header_of_an_article_is_kept(tmp_path: Path) -> None:
     assert _text(tmp_path, page).startswith("# Harbour rules\n\nBy Anna\n")
 
 
+def test_links_for_sharing_in_an_article_are_no_content_but_links_in_a_tables_cell_are(tmp_path: Path) -> None:
+    table = "<table><tr><th>Pier<th>Pilots<tr><td>North<td><a href=a>Anna</a><br><a href=b>Jon</a></table>"
+    page = f"<article>{ARTICLE}<div><a href=a>Share</a> | <a href=b>Copy link</a></div>{table}</article>"
+
+    assert _text(tmp_path, page) == f"{TEXT}\nPier: North | Pilots: Anna Jon\n"
+
+
 def test_a_page_that_is_one_form_or_named_like_a_sidebar_is_still_read(tmp_path: Path) -> None:
     assert _text(tmp_path, f"<body class=has-sidebar><form><div class=footer-pinned>{ARTICLE}</div></form>") == TEXT
 
@@ -222,6 +229,7 @@ def test_a_page_is_called_what_its_reader_calls_it(tmp_path: Path, head: str, bo
         ("<meta http-equiv=Content-Type content='text/html; charset=windows-1252'>", "cp1252"),
         ("<meta charset=iso-8859-1>", "utf-8"),  # it is told wrongly, and browsers of old did not mind
         ("<meta charset=utf-8>", "utf-8-sig"),
+        ("<meta charset=utf-16>", "utf-8"),
         ("<meta charset=nonsense>", "utf-8"),
         ("", "utf-16"),
         ("<?xml version='1.0' encoding='iso-8859-15'?>", "iso-8859-15"),
@@ -277,6 +285,12 @@ def test_broken_markup_loses_no_words(tmp_path_factory: pytest.TempPathFactory, 
     assert "The words." in _text(folder, "".join(parts) + "><p>The words.")
 
 
+def test_a_tag_with_attributes_without_end_costs_nothing(tmp_path: Path) -> None:
+    attributes = " ".join(f"a{number}='1'" for number in range(200_000))
+
+    assert _text(tmp_path, f"<p {attributes}>The key is under the mat.") == "The key is under the mat.\n"
+
+
 @pytest.mark.parametrize("page", ["", "<!-- only this -->", "<script>x()</script>", "<body><img src=a.png></body>"])
 def test_a_page_without_words_is_empty(tmp_path: Path, page: str) -> None:
     with pytest.raises(EmptyDocument):
@@ -303,6 +317,22 @@ def test_chapters_are_read_in_the_order_of_the_spine_without_contents(tmp_path: 
 
     assert document.text == "# One\n\nFirst.\n\n# Two\n\nSecond.\n\nA box.\n"
     assert document.title == "The tide"
+
+
+def test_chapters_that_only_the_contents_name_are_headed_by_those_names_once(tmp_path: Path) -> None:
+    chapters = {
+        "one": "<body><p><span>The Tide</span></p><p>It rises.</p><p id='b'>It falls.</p></body>",
+        "two": "<body><h1>Its own</h1><p>Text.</p></body>",
+        "nav": "<body><nav type='toc'><ol><li><a href='one.xhtml'>The tide</a><ol><li><a href='one.xhtml#b'>Ebb</a>"
+        "</li></ol></li><li><a href='two.xhtml'>Other</a></li></ol></nav>"
+        "<nav type='landmarks'><ol><li><a href='one.xhtml'>Start</a></li></ol></nav></body>",
+    }
+    nav = '<item id="nav" href="nav.xhtml" properties="nav"/>'
+
+    document = _epub(tmp_path, chapters, "one two", nav, "<dc:title>Unknown Title</dc:title>")
+
+    assert document.text == "# The Tide\n\nIt rises.\n\n## Ebb\n\nIt falls.\n\n# Its own\n\nText.\n"
+    assert document.title == "The Tide"
 
 
 def test_an_epubs_notes_are_kept(tmp_path: Path) -> None:
