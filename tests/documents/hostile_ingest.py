@@ -52,8 +52,8 @@ def main() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES if most < 0 else min(MOST_BYTES, most), most))
     times: list[tuple[float, str, int]] = []
-    at_once = [0.0]
-    threading.Thread(target=watch, args=[at_once], daemon=True).start()
+    at_once, largest = [0.0], [0.0]
+    threading.Thread(target=watch, args=[at_once, largest], daemon=True).start()
     folders = {"corpus_dir": corpus, "index_dir": Path(place) / "index", "data_dir": Path(place) / "data"}
     with Rag(
         Settings(_env_file=None, llm="extractive", **folders, **json.loads(settings)),
@@ -76,22 +76,26 @@ def main() -> None:
             "answers": {asked: [answer.text, [h.source for h in answer.hits[:1]]] for asked, answer in answers.items()},
             "canaries": [hit.source for hit in rag.search("CANARY secret outside", k=20) if "CANARY:" in hit.text],
         }
-    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    found["peak_mb"] = [own.ru_maxrss / 1024, children.ru_maxrss / 1024]
+    found["peak_mb"] = [memory_mb("self", "VmHWM"), largest[0]]
     found["at_once_mb"] = at_once[0]
     sys.stdout.write(json.dumps(found))
 
 
-def watch(most: list[float]) -> None:
-    """Keep the most memory that this process and its children had at one time, where the system tells."""
+def watch(at_once: list[float], largest: list[float]) -> None:
+    """Keep the most memory that this process and its children held at one time, and the most that one child held."""
     while True:
         pids = [name for file in Path("/proc/self/task").glob("*/children") for name in file.read_text().split()]
-        held = 0.0
-        for pid in ["self", *pids]:
-            with suppress(OSError):  # it has just ended
-                held += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
-        most[0] = max(most[0], held)
+        at_once[0] = max(at_once[0], sum(memory_mb(pid, "VmRSS") for pid in ["self", *pids]))
+        largest[0] = max(largest[0], *(memory_mb(pid, "VmHWM") for pid in ["self", *pids][1:]), 0.0)
         time.sleep(0.02)
+
+
+def memory_mb(pid: str, name: str) -> float:
+    """What the system tells of a process; 0 if it has just ended. (getrusage tells of its parent's memory too.)"""
+    with suppress(OSError):
+        told = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        return int(told.get(name, "0 kB").split()[0]) * 1024 / 1e6
+    return 0.0
 
 
 def phases(times: list[tuple[float, str, int]]) -> dict[str, float]:
