@@ -146,7 +146,12 @@ def _parsed(text: str) -> Any:
     text = _CLOSED.sub(r"<\1\2></\1>", _PILED.sub(r"\1", _DECLARATION.sub("", text)))
     for source in (text, _NESTED.sub("<p>", text)):
         parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
-        root = html.document_fromstring(f"{source}<p>".encode("utf-8", "replace"), parser=parser, ensure_head_body=True)
+        try:
+            root = html.document_fromstring(
+                f"{source}<p>".encode("utf-8", "replace"), parser=parser, ensure_head_body=True
+            )
+        except etree.XMLSyntaxError as error:  # any markup can be parsed: what was lacking is memory
+            raise MemoryError from error
         if not any("depth" in entry.message for entry in parser.error_log):
             break
     etree.strip_elements(root, *_UNSEEN, with_tail=False)
