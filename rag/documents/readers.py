@@ -105,8 +105,9 @@ def _read_pdf(source: str, data: bytes, limits: Limits) -> Document:
     *starts, _ = accumulate((len(page) + 1 for page in found.pages), initial=0)
     headings = tuple((starts[page] + start, level) for page, start, level in found.headings)
     read = Document(source, found.title, "\n".join(found.pages), tuple(starts), headings, _told_of(found, limits))
-    first = next((block.sections[-1] for block in blocks(read) if block.sections), "")
-    return replace(read, title=found.title or first or Path(source).stem)
+    if read.title:
+        return read
+    return replace(read, title=next((b.sections[-1] for b in blocks(read) if b.sections), Path(source).stem))
 
 
 def _told_of(found: Read, limits: Limits) -> str:

@@ -55,17 +55,14 @@ def table_heads(document: Document, found: Iterable[Block]) -> dict[int, str]:
     heads: dict[int, str] = {}
     header, is_open, page = "", False, None
     for block in found if document.page_starts else ():
-        line = document.text[block.span.start : block.span.end]
+        line, at = document.text[block.span.start : block.span.end], document.page_at(block.span.start)
         if block.kind != "row":
             header = "" if block.kind == "heading" or len(line) > _MAX_LABEL_CHARS else header
         elif _FIGURE.search(line):
-            header, page = (
-                header if page == document.page_at(block.span.start) else "",
-                document.page_at(block.span.start),
-            )
-            heads[block.span.start], is_open = header, False
+            header = header if page == at else ""
+            heads[block.span.start], is_open, page = header, False, at
         else:
-            header, is_open, page = f"{header} {line}" if is_open else line, True, document.page_at(block.span.start)
+            header, is_open, page = f"{header} {line}" if is_open else line, True, at
     return heads
 
 

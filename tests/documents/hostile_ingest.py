@@ -86,7 +86,7 @@ def watch(at_once: list[float], largest: list[float]) -> None:
     while True:
         pids = [name for file in Path("/proc/self/task").glob("*/children") for name in file.read_text().split()]
         at_once[0] = max(at_once[0], sum(memory_mb(pid, "VmRSS") for pid in ["self", *pids]))
-        largest[0] = max(largest[0], *(memory_mb(pid, "VmHWM") for pid in ["self", *pids][1:]), 0.0)
+        largest[0] = max(largest[0], *(memory_mb(pid, "VmHWM") for pid in pids), 0.0)
         time.sleep(0.02)
 
 
